@@ -1,0 +1,35 @@
+package v1alpha1
+
+// The types of condition in a profile's status. Ready, Reconciling and Stalled are read by kstatus, and so by Flux,
+// Argo CD and `kubectl wait`.
+const (
+	ConditionReady        = "Ready"
+	ConditionAccepted     = "Accepted"
+	ConditionResolvedRefs = "ResolvedRefs"
+	ConditionIsolated     = "Isolated"
+	ConditionCovered      = "Covered"
+	ConditionReconciling  = "Reconciling"
+	ConditionStalled      = "Stalled"
+)
+
+// The reasons that conditions give.
+const (
+	ReasonPending            = "Pending"
+	ReasonApplied            = "Applied"
+	ReasonPreviewed          = "Previewed"
+	ReasonProgressing        = "Progressing"
+	ReasonApplyFailed        = "ApplyFailed"
+	ReasonInvalid            = "Invalid"
+	ReasonNotSupported       = "NotSupported"
+	ReasonProtectedNamespace = "ProtectedNamespace"
+	ReasonNameConflict       = "NameConflict"
+	ReasonDeleting           = "Deleting"
+	ReasonValid              = "Valid"
+	ReasonResolved           = "Resolved"
+	ReasonDNSNotFound        = "DNSNotFound"
+	ReasonCovered            = "Covered"
+	ReasonTierSelectsNothing = "TierSelectsNothing"
+	ReasonTiersOverlap       = "TiersOverlap"
+	ReasonHostNetworkPod     = "HostNetworkPod"
+	ReasonNotEvaluated       = "NotEvaluated"
+)

@@ -1,0 +1,28 @@
+package v1alpha1
+
+// FindingCode identifies a kind of finding. Codes are stable: scripts and alerts may rely on them.
+type FindingCode string
+
+// The codes that findings bear.
+const (
+	// CodeNameConflict: a policy that is not ours bears the name of one that should be written.
+	CodeNameConflict FindingCode = "NameConflict"
+	// CodeProtectedNamespace: a profile selects a protected namespace, where nothing is written.
+	CodeProtectedNamespace FindingCode = "ProtectedNamespace"
+	// CodeTierSelectsNothing: a tier selects no pod.
+	CodeTierSelectsNothing FindingCode = "TierSelectsNothing"
+	// CodeTiersOverlap: a pod is in two tiers of one profile and may do what either may.
+	CodeTiersOverlap FindingCode = "TiersOverlap"
+	// CodeHostNetworkPod: a tier selects a pod on the host network, which NetworkPolicies do not govern.
+	CodeHostNetworkPod FindingCode = "HostNetworkPod"
+	// CodeDNSAnywhere: a tier may reach port 53 anywhere.
+	CodeDNSAnywhere FindingCode = "DNSAnywhere"
+	// CodeDNSNotFound: the cluster's DNS Service was not found, and the usual one is assumed.
+	CodeDNSNotFound FindingCode = "DNSNotFound"
+	// CodeAnywherePeer: an entry allows everybody.
+	CodeAnywherePeer FindingCode = "AnywherePeer"
+	// CodeUnresolvedPeer: something that an entry refers to does not resolve to an address or a pod.
+	CodeUnresolvedPeer FindingCode = "UnresolvedPeer"
+	// CodeFrozenPolicies: policies stay as they are although the profile no longer stands behind them.
+	CodeFrozenPolicies FindingCode = "FrozenPolicies"
+)

@@ -1,0 +1,147 @@
+package v1alpha1
+
+// Peer is one end of an allowed connection. Exactly one of its members is set.
+type Peer struct {
+	// tier names a tier of this profile. In a cluster profile, two tiers without a namespaceSelector of their own talk
+	// inside one namespace only; where either has one, they talk across the profile's namespaces.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Tier string `json:"tier,omitempty"`
+
+	// remoteTier refers to a tier of another team's SegmentationProfile and follows its selector and ports as they
+	// change. The other profile must allow the connection too. Whoever owns that profile decides who the tier is.
+	// +optional
+	RemoteTier *RemoteTierPeer `json:"remoteTier,omitempty"`
+
+	// pods selects pods by namespace and labels. A pod that is meant must match all that is given.
+	// +optional
+	Pods *PodsPeer `json:"pods,omitempty"`
+
+	// service stands for the pods behind a Service and, as a destination, for their target ports.
+	// +optional
+	Service *ServicePeer `json:"service,omitempty"`
+
+	// ipBlocks stands for addresses outside the cluster. Whether it also matches pods and nodes depends on the network
+	// plugin, so use the other peers for those.
+	// +optional
+	IPBlocks *IPBlocksPeer `json:"ipBlocks,omitempty"`
+
+	// internet stands for the public addresses of both IP families: no private, link-local, loopback, multicast or
+	// otherwise reserved range.
+	// +optional
+	Internet *InternetPeer `json:"internet,omitempty"`
+
+	// kubeAPIServer stands for the Kubernetes API server as pods see it: its Service address and every endpoint, each
+	// with its own port. An entry with it in to has no ports. As a source it stands for the endpoint addresses.
+	// +optional
+	KubeAPIServer *KubeAPIServerPeer `json:"kubeAPIServer,omitempty"`
+
+	// nodes stands for the internal addresses of nodes: for pods on the host network, health checks, and traffic
+	// through node ports, which hides the client.
+	// +optional
+	Nodes *NodesPeer `json:"nodes,omitempty"`
+
+	// anywhere stands for all sources or all destinations, inside the cluster and outside. It is reported as a finding.
+	// +optional
+	Anywhere *AnywherePeer `json:"anywhere,omitempty"`
+}
+
+// RemoteTierPeer refers to a tier of a SegmentationProfile in another namespace.
+type RemoteTierPeer struct {
+	// namespace is the namespace of the other profile.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace"`
+
+	// profile is the name of the other SegmentationProfile.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Profile string `json:"profile"`
+
+	// tier is the name of a tier of the other profile.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Tier string `json:"tier"`
+}
+
+// PodsPeer selects pods. At least one member is set, and a pod must match all that are.
+type PodsPeer struct {
+	// namespaces lists namespaces by name. When this and namespaceSelector are omitted, the tier's own namespace is
+	// meant.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	Namespaces []string `json:"namespaces,omitempty"`
+
+	// namespaceSelector chooses namespaces by label; {} chooses all. A namespace's labels are as trustworthy as the
+	// right to edit namespaces. With namespaces given too, both must hold.
+	// +optional
+	NamespaceSelector *LabelSelector `json:"namespaceSelector,omitempty"`
+
+	// podSelector chooses pods by label. When omitted, every pod of the chosen namespaces is meant.
+	// +optional
+	PodSelector *LabelSelector `json:"podSelector,omitempty"`
+}
+
+// ServicePeer refers to a Service.
+type ServicePeer struct {
+	// name is the name of the Service.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name"`
+
+	// namespace is the namespace of the Service. When omitted, the namespace in which the profile acts is meant.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace,omitempty"`
+}
+
+// IPBlocksPeer is a set of addresses: all of cidrs less all of except.
+type IPBlocksPeer struct {
+	// cidrs lists address ranges, IPv4 or IPv6, in canonical form: 192.0.2.0/24, 2001:db8::/32.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=43
+	CIDRs []string `json:"cidrs"`
+
+	// except lists ranges to leave out. Each lies strictly inside one of cidrs.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=43
+	Except []string `json:"except,omitempty"`
+}
+
+// InternetPeer is the public internet.
+type InternetPeer struct {
+	// except lists ranges to leave out besides the reserved ones. Each lies strictly inside 0.0.0.0/0 or 2000::/3.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=43
+	Except []string `json:"except,omitempty"`
+}
+
+// KubeAPIServerPeer is the Kubernetes API server.
+type KubeAPIServerPeer struct{}
+
+// NodesPeer is a set of nodes.
+type NodesPeer struct {
+	// nodeSelector chooses nodes by label. When omitted, every node is meant.
+	// +optional
+	NodeSelector *LabelSelector `json:"nodeSelector,omitempty"`
+}
+
+// AnywherePeer is everybody.
+type AnywherePeer struct{}
