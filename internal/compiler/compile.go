@@ -1,0 +1,121 @@
+package compiler
+
+import (
+	"slices"
+	"strings"
+
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/finding"
+	"firebreak.dev/firebreak/internal/snapshot"
+	"firebreak.dev/firebreak/internal/validation"
+)
+
+// Disposition says what a profile wants of its policies in a namespace.
+type Disposition string
+
+const (
+	// Enforce: the live policies shall equal Output.Policies.
+	Enforce Disposition = "Enforce"
+	// Preview: Output.Policies is what Enforce would want; the live ones stay as they are.
+	Preview Disposition = "Preview"
+	// Freeze: it is not known what the profile wants; the live ones stay as they are.
+	Freeze Disposition = "Freeze"
+	// Remove: the profile wants nothing here; its live policies go.
+	Remove Disposition = "Remove"
+)
+
+// Output is what one profile wants in one namespace.
+type Output struct {
+	Profile     snapshot.Profile
+	Disposition Disposition
+	// Selected: the profile acts in this namespace. Protected: it would, were the namespace not protected.
+	Selected, Protected bool
+	// Policies are sorted by name; empty for Freeze and Remove.
+	Policies []networkingv1.NetworkPolicy
+	// Findings of the compilation, sorted.
+	Findings []v1alpha1.Finding
+	// ReadDNS: the policies depend on where the cluster's DNS is.
+	ReadDNS bool
+}
+
+// Compile returns what each profile of the snapshot wants in the snapshot's namespace, in the snapshot's order of
+// profiles. Equal input gives equal bytes. A profile that is invalid, or of which something cannot be known, is frozen;
+// it never affects the others.
+func Compile(s snapshot.Snapshot) []Output {
+	outputs := make([]Output, 0, len(s.Profiles))
+	for _, p := range s.Profiles {
+		outputs = append(outputs, compileProfile(s, p))
+	}
+	return outputs
+}
+
+func compileProfile(s snapshot.Snapshot, p snapshot.Profile) Output {
+	out := Output{Profile: p}
+	selects, err := p.Selects(s.Namespace)
+	if err != nil {
+		out.Disposition = Freeze
+		return out
+	}
+	out.Protected = selects && s.Options.Protected(s.Namespace.Name)
+	out.Selected = selects && !out.Protected
+	switch {
+	case p.Orphaning:
+		out.Disposition = Freeze
+	case p.Deleting || out.Protected:
+		out.Disposition = Remove
+	case len(validation.Validate(p)) > 0 || len(validation.Unsupported(p)) > 0:
+		// Also when the namespace is not selected: an invalid spec takes nothing away.
+		out.Disposition = Freeze
+	case !selects:
+		out.Disposition = Remove
+	case p.Mode == v1alpha1.ModePreview:
+		out.Disposition = Preview
+	default:
+		out.Disposition = Enforce
+	}
+	if out.Disposition != Enforce && out.Disposition != Preview {
+		return out
+	}
+	c := &compilation{snapshot: s, profile: p}
+	policies, err := c.policies()
+	if err != nil {
+		return Output{Profile: p, Disposition: Freeze, Selected: out.Selected}
+	}
+	out.Policies, out.Findings, out.ReadDNS = policies, finding.Sort(c.findings), c.readDNS
+	return out
+}
+
+// compilation is the work on one profile in one namespace.
+type compilation struct {
+	snapshot snapshot.Snapshot
+	profile  snapshot.Profile
+	findings []v1alpha1.Finding
+	readDNS  bool
+}
+
+func (c *compilation) policies() ([]networkingv1.NetworkPolicy, error) {
+	var policies []networkingv1.NetworkPolicy
+	for _, tier := range c.profile.Tiers {
+		lives, err := snapshot.TierLivesIn(tier, c.snapshot.Namespace)
+		if err != nil {
+			return nil, err
+		}
+		if !lives {
+			continue
+		}
+		rules := c.tierRules(tier)
+		policies = append(policies, c.tierPolicy(tier, rules))
+	}
+	if c.profile.Isolation == v1alpha1.IsolationNamespace {
+		policies = append(policies, c.defaultDeny())
+	}
+	slices.SortFunc(policies, func(a, b networkingv1.NetworkPolicy) int { return strings.Compare(a.Name, b.Name) })
+	return policies, nil
+}
+
+func (c *compilation) find(code v1alpha1.FindingCode, place, format string, args ...any) {
+	// Without a namespace: what the compiler finds follows from the profile and the cluster and holds in every one.
+	c.findings = append(c.findings, finding.New(code, "", place, format, args...))
+}

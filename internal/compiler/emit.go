@@ -1,0 +1,105 @@
+package compiler
+
+import (
+	"slices"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/networkpolicy"
+	"firebreak.dev/firebreak/internal/selector"
+)
+
+// tierPolicy is the one policy of a tier: it isolates the tier's pods both ways and carries all that is open to them,
+// so that isolation and allows change together.
+func (c *compilation) tierPolicy(tier v1alpha1.ClusterTier, flows []flow) networkingv1.NetworkPolicy {
+	spec := networkingv1.NetworkPolicySpec{PodSelector: *selector.FromAPI(tier.PodSelector)}
+	for _, r := range mergeFlows(flows, networkpolicy.Ingress) {
+		spec.Ingress = append(spec.Ingress, networkingv1.NetworkPolicyIngressRule{From: r.peers.peers, Ports: policyPorts(r.ports)})
+	}
+	for _, r := range mergeFlows(flows, networkpolicy.Egress) {
+		spec.Egress = append(spec.Egress, networkingv1.NetworkPolicyEgressRule{To: r.peers.peers, Ports: policyPorts(r.ports)})
+	}
+	return c.policy(tier.Name, spec, tierPurpose(tier, flows))
+}
+
+// policy completes a policy: both directions isolated, canonical, with our labels, annotations and owner.
+func (c *compilation) policy(tier string, spec networkingv1.NetworkPolicySpec, purpose string) networkingv1.NetworkPolicy {
+	spec.PolicyTypes = []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress}
+	spec = networkpolicy.Canonical(spec)
+	key := c.profile.Key
+	return networkingv1.NetworkPolicy{
+		TypeMeta: metav1.TypeMeta{APIVersion: networkingv1.SchemeGroupVersion.String(), Kind: "NetworkPolicy"},
+		ObjectMeta: metav1.ObjectMeta{
+			Name:      policyName(key, tier, spec.PodSelector),
+			Namespace: c.snapshot.Namespace.Name,
+			Labels: map[string]string{
+				v1alpha1.LabelManagedBy:   v1alpha1.ManagedBy,
+				v1alpha1.LabelProfileKind: string(key.Kind),
+				v1alpha1.LabelProfile:     key.Name,
+				v1alpha1.LabelTier:        tier,
+			},
+			Annotations: map[string]string{
+				v1alpha1.AnnotationPurpose:           purpose,
+				v1alpha1.AnnotationProfileUID:        string(c.profile.UID),
+				v1alpha1.AnnotationProfileGeneration: formatGeneration(c.profile.Generation),
+				v1alpha1.AnnotationSpecHash:          networkpolicy.Hash(spec),
+			},
+			OwnerReferences: []metav1.OwnerReference{{
+				APIVersion: v1alpha1.GroupVersion.String(), Kind: string(key.Kind), Name: key.Name, UID: c.profile.UID,
+				Controller: new(true), BlockOwnerDeletion: new(true),
+			}},
+		},
+		Spec: spec,
+	}
+}
+
+// mergeFlows joins the flows of one direction that open the same ports, and then those that open ports to the same
+// peers: fewer rules with the same meaning, the same for every order of the input.
+func mergeFlows(flows []flow, direction networkpolicy.Direction) []flow {
+	var byPorts []flow
+	for _, f := range flows {
+		if f.direction != direction {
+			continue
+		}
+		same := func(g flow) bool { return portsKey(g.ports) == portsKey(f.ports) }
+		if i := slices.IndexFunc(byPorts, same); i >= 0 {
+			byPorts[i].peers = byPorts[i].peers.union(f.peers)
+			continue
+		}
+		byPorts = append(byPorts, f)
+	}
+	var merged []flow
+	for _, f := range byPorts {
+		same := func(g flow) bool { return peersKey(g.peers) == peersKey(f.peers) }
+		if i := slices.IndexFunc(merged, same); i >= 0 {
+			merged[i].ports = append(slices.Clone(merged[i].ports), f.ports...)
+			continue
+		}
+		merged = append(merged, f)
+	}
+	return merged
+}
+
+// portsKey and peersKey are equal for lists that mean the same. They are whole texts, not hashes: a collision would join
+// rules that have nothing to do with each other.
+func portsKey(ports []v1alpha1.Port) string {
+	return networkpolicy.Key(networkpolicy.Canonical(networkingv1.NetworkPolicySpec{
+		Ingress: []networkingv1.NetworkPolicyIngressRule{{Ports: policyPorts(ports)}},
+	}))
+}
+
+func peersKey(set peerSet) string {
+	return networkpolicy.Key(networkpolicy.Canonical(networkingv1.NetworkPolicySpec{
+		Ingress: []networkingv1.NetworkPolicyIngressRule{{From: set.peers}},
+	}))
+}
+
+func policyPorts(ports []v1alpha1.Port) []networkingv1.NetworkPolicyPort {
+	var out []networkingv1.NetworkPolicyPort
+	for _, p := range ports {
+		out = append(out, networkingv1.NetworkPolicyPort{Protocol: new(p.Protocol), Port: new(p.Port), EndPort: p.EndPort})
+	}
+	return out
+}

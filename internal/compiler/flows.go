@@ -1,0 +1,97 @@
+package compiler
+
+import (
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/networkpolicy"
+)
+
+// flow is what one end of an allow entry, or DNS, opens at a tier.
+type flow struct {
+	direction networkpolicy.Direction
+	peers     peerSet
+	ports     []v1alpha1.Port
+	purpose   string
+}
+
+// tierRules returns everything that is opened at one tier, in the order of the entries, DNS last. Flows without peers
+// are left out: as a rule they would admit everybody.
+func (c *compilation) tierRules(tier v1alpha1.ClusterTier) []flow {
+	var flows []flow
+	for _, entry := range c.profile.Allow {
+		flows = append(flows, c.ingressFlows(tier, entry)...)
+		flows = append(flows, c.egressFlows(tier, entry)...)
+	}
+	return append(flows, c.dnsFlows(tier)...)
+}
+
+func (c *compilation) ingressFlows(tier v1alpha1.ClusterTier, entry v1alpha1.AllowEntry) []flow {
+	if !namesTier(entry.To, tier.Name) {
+		return nil
+	}
+	ports := entry.Ports
+	if len(ports) == 0 {
+		ports = tier.Ports
+	}
+	var flows []flow
+	for i, source := range entry.From {
+		peers := c.resolve(source, tier, place(entry, "from", i))
+		if peers.isEmpty() {
+			continue
+		}
+		flows = append(flows, flow{
+			direction: networkpolicy.Ingress, peers: peers, ports: ports,
+			purpose: sentence(entry, "accepts "+describePeer(source), ports),
+		})
+	}
+	return flows
+}
+
+func (c *compilation) egressFlows(tier v1alpha1.ClusterTier, entry v1alpha1.AllowEntry) []flow {
+	if !namesTier(entry.From, tier.Name) {
+		return nil
+	}
+	var flows []flow
+	for i, destination := range entry.To {
+		ports := entry.Ports
+		if len(ports) == 0 && destination.Tier != "" {
+			other, _ := c.profile.Tier(destination.Tier)
+			ports = other.Ports
+		}
+		peers := c.resolve(destination, tier, place(entry, "to", i))
+		if peers.isEmpty() || len(ports) == 0 {
+			// No ports would open every port; validation has refused such a profile, so this is a second lock.
+			continue
+		}
+		flows = append(flows, flow{
+			direction: networkpolicy.Egress, peers: peers, ports: ports,
+			purpose: sentence(entry, "connects to "+describePeer(destination), ports),
+		})
+	}
+	return flows
+}
+
+func namesTier(peers []v1alpha1.Peer, name string) bool {
+	for _, p := range peers {
+		if p.Tier == name {
+			return true
+		}
+	}
+	return false
+}
+
+// peerSet is the peers of one rule. Everyone has no peers to list; nobody, the zero value, must never become a rule.
+type peerSet struct {
+	everyone bool
+	peers    []networkingv1.NetworkPolicyPeer
+}
+
+func (s peerSet) isEmpty() bool { return !s.everyone && len(s.peers) == 0 }
+
+func (s peerSet) union(t peerSet) peerSet {
+	if s.everyone || t.everyone {
+		return peerSet{everyone: true}
+	}
+	return peerSet{peers: append(append([]networkingv1.NetworkPolicyPeer(nil), s.peers...), t.peers...)}
+}

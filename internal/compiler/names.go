@@ -1,0 +1,23 @@
+package compiler
+
+import (
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/networkpolicy"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+// policyName names the policy of a tier: segp.<profile>.<tier>-<hash of the podSelector>, csegp. for cluster profiles.
+//
+// It is unique by construction: neither the tier's name nor the hash has a dot, so the last dot ends the profile's name.
+// The hash makes a changed podSelector a new policy, which can stand before the old one goes. At most 142 characters.
+func policyName(profile snapshot.ProfileKey, tier string, podSelector metav1.LabelSelector) string {
+	prefix := "segp"
+	if profile.Kind == v1alpha1.KindClusterSegmentationProfile {
+		prefix = "csegp"
+	}
+	return fmt.Sprintf("%s.%s.%s-%s", prefix, profile.Name, tier, networkpolicy.SelectorHash(podSelector))
+}

@@ -1,0 +1,140 @@
+package compiler
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/selector"
+)
+
+// maxPurpose bounds the purpose annotation, in bytes: long enough for a screenful, far below what an object may hold.
+const maxPurpose = 4096
+
+// tierPurpose says in words what a tier's policy does, one line a flow.
+func tierPurpose(tier v1alpha1.ClusterTier, flows []flow) string {
+	first := "Isolates tier " + tier.Name + "."
+	if tier.Description != "" {
+		first = "Isolates tier " + tier.Name + ": " + endSentence(tier.Description)
+	}
+	lines := []string{first}
+	for _, f := range flows {
+		if f.purpose != "" {
+			lines = append(lines, f.purpose)
+		}
+	}
+	return cut(strings.Join(lines, "\n"), maxPurpose)
+}
+
+// sentence says what an entry opens at one end: "metrics: accepts tier web on TCP 8080. Why."
+func sentence(entry v1alpha1.AllowEntry, what string, ports []v1alpha1.Port) string {
+	text := fmt.Sprintf("%s: %s on %s.", entry.Name, what, describePorts(ports))
+	if entry.Description != "" {
+		text += " " + endSentence(entry.Description)
+	}
+	return text
+}
+
+func endSentence(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if strings.HasSuffix(text, ".") || strings.HasSuffix(text, "!") || strings.HasSuffix(text, "?") {
+		return text
+	}
+	return text + "."
+}
+
+// cut shortens a text to a number of bytes without splitting a character.
+func cut(text string, limit int) string {
+	const more = "…"
+	if len(text) <= limit {
+		return text
+	}
+	text = text[:limit-len(more)]
+	for !utf8.ValidString(text) {
+		text = text[:len(text)-1]
+	}
+	return text + more
+}
+
+func describePeer(p v1alpha1.Peer) string {
+	switch {
+	case p.Tier != "":
+		return "tier " + p.Tier
+	case p.Pods != nil:
+		return describePods(*p.Pods)
+	case p.IPBlocks != nil:
+		return "addresses " + strings.Join(p.IPBlocks.CIDRs, ", ") + describeExcept(p.IPBlocks.Except)
+	case p.Internet != nil:
+		return "the public internet" + describeExcept(p.Internet.Except)
+	default:
+		return "anywhere"
+	}
+}
+
+func describeExcept(except []string) string {
+	if len(except) == 0 {
+		return ""
+	}
+	return " except " + strings.Join(except, ", ")
+}
+
+func describePods(p v1alpha1.PodsPeer) string {
+	pods := "all pods"
+	if p.PodSelector != nil && !isEmptySelector(p.PodSelector) {
+		pods = "pods with " + describeSelector(p.PodSelector)
+	}
+	switch {
+	case len(p.Namespaces) > 0 && p.NamespaceSelector != nil:
+		return fmt.Sprintf("%s of namespaces %s with %s", pods, strings.Join(p.Namespaces, ", "), describeSelector(p.NamespaceSelector))
+	case len(p.Namespaces) == 1:
+		return pods + " of namespace " + p.Namespaces[0]
+	case len(p.Namespaces) > 1:
+		return pods + " of namespaces " + strings.Join(p.Namespaces, ", ")
+	case p.NamespaceSelector != nil && isEmptySelector(p.NamespaceSelector):
+		return pods + " of every namespace"
+	case p.NamespaceSelector != nil:
+		return pods + " of namespaces with " + describeSelector(p.NamespaceSelector)
+	}
+	return pods + " of this namespace"
+}
+
+func describeSelector(s *v1alpha1.LabelSelector) string {
+	canonical := selector.FromAPI(s)
+	var parts []string
+	for _, k := range slices.Sorted(maps.Keys(canonical.MatchLabels)) {
+		parts = append(parts, k+"="+canonical.MatchLabels[k])
+	}
+	for _, e := range canonical.MatchExpressions {
+		switch e.Operator {
+		case metav1.LabelSelectorOpIn:
+			parts = append(parts, fmt.Sprintf("%s in (%s)", e.Key, strings.Join(e.Values, ", ")))
+		case metav1.LabelSelectorOpNotIn:
+			parts = append(parts, fmt.Sprintf("%s not in (%s)", e.Key, strings.Join(e.Values, ", ")))
+		case metav1.LabelSelectorOpExists:
+			parts = append(parts, "a label "+e.Key)
+		case metav1.LabelSelectorOpDoesNotExist:
+			parts = append(parts, "no label "+e.Key)
+		}
+	}
+	if len(parts) == 0 {
+		return "any labels"
+	}
+	return strings.Join(parts, ", ")
+}
+
+func describePorts(ports []v1alpha1.Port) string {
+	var parts []string
+	for _, p := range ports {
+		text := fmt.Sprintf("%s %s", p.Protocol, p.Port.String())
+		if p.EndPort != nil {
+			text += fmt.Sprintf("-%d", *p.EndPort)
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, ", ")
+}

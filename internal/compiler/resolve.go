@@ -1,0 +1,98 @@
+package compiler
+
+import (
+	"fmt"
+	"net/netip"
+
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/ipset"
+	"firebreak.dev/firebreak/internal/selector"
+)
+
+// resolve returns the NetworkPolicy peers that a peer stands for, as seen from a tier in the namespace at hand.
+func (c *compilation) resolve(peer v1alpha1.Peer, self v1alpha1.ClusterTier, place string) peerSet {
+	switch {
+	case peer.Tier != "":
+		return c.resolveTier(peer.Tier, self)
+	case peer.Pods != nil:
+		return c.resolvePods(*peer.Pods, place)
+	case peer.IPBlocks != nil:
+		return c.blocks(parse(peer.IPBlocks.CIDRs), parse(peer.IPBlocks.Except), place)
+	case peer.Internet != nil:
+		return c.resolveInternet(*peer.Internet, place)
+	case peer.Anywhere != nil:
+		c.find(v1alpha1.CodeAnywherePeer, place, "Everybody, inside the cluster and outside, is allowed here; name the peers that are meant.")
+		return peerSet{everyone: true}
+	}
+	return peerSet{}
+}
+
+func (c *compilation) resolveTier(name string, self v1alpha1.ClusterTier) peerSet {
+	other, ok := c.profile.Tier(name)
+	if !ok {
+		return peerSet{}
+	}
+	peer := networkingv1.NetworkPolicyPeer{PodSelector: selector.FromAPI(other.PodSelector)}
+	if self.NamespaceSelector != nil || other.NamespaceSelector != nil {
+		// One peer with both selectors: the pods of the other tier AND in a namespace where that tier lives.
+		peer.NamespaceSelector = selector.And(
+			selector.FromAPI(c.profile.NamespaceSelector),
+			selector.FromAPI(other.NamespaceSelector),
+			selector.NotNamespaceNames(c.snapshot.Options.ProtectedNamespaces...),
+		)
+	}
+	return peerSet{peers: []networkingv1.NetworkPolicyPeer{peer}}
+}
+
+func (c *compilation) resolvePods(p v1alpha1.PodsPeer, place string) peerSet {
+	peer := networkingv1.NetworkPolicyPeer{
+		NamespaceSelector: selector.FromAPI(p.NamespaceSelector),
+		PodSelector:       selector.FromAPI(p.PodSelector),
+	}
+	if len(p.Namespaces) > 0 {
+		peer.NamespaceSelector = selector.And(selector.NamespaceNames(p.Namespaces...), peer.NamespaceSelector)
+	}
+	everyPod := peer.PodSelector == nil || isEmptySelector(p.PodSelector)
+	if p.NamespaceSelector != nil && isEmptySelector(p.NamespaceSelector) && len(p.Namespaces) == 0 && everyPod {
+		c.find(v1alpha1.CodeAnywherePeer, place, "Every pod of every namespace is allowed here; name the namespaces or pods that are meant.")
+	}
+	return peerSet{peers: []networkingv1.NetworkPolicyPeer{peer}}
+}
+
+func isEmptySelector(s *v1alpha1.LabelSelector) bool {
+	return s != nil && len(s.MatchLabels) == 0 && len(s.MatchExpressions) == 0
+}
+
+// blocks returns the ipBlocks of the addresses in include but not in exclude.
+func (c *compilation) blocks(include, exclude []netip.Prefix, place string) peerSet {
+	var set peerSet
+	for _, block := range ipset.Blocks(include, exclude) {
+		ipBlock := &networkingv1.IPBlock{CIDR: block.CIDR.String()}
+		for _, e := range block.Except {
+			ipBlock.Except = append(ipBlock.Except, e.String())
+		}
+		set.peers = append(set.peers, networkingv1.NetworkPolicyPeer{IPBlock: ipBlock})
+	}
+	if set.isEmpty() {
+		c.find(v1alpha1.CodeUnresolvedPeer, place, "The exceptions leave no address, so nothing is allowed here; remove the entry or narrow the exceptions.")
+	}
+	return set
+}
+
+// parse reads prefixes that validation has accepted.
+func parse(list []string) []netip.Prefix {
+	var out []netip.Prefix
+	for _, text := range list {
+		if p, err := netip.ParsePrefix(text); err == nil {
+			out = append(out, p.Masked())
+		}
+	}
+	return out
+}
+
+// place names a peer of an entry as findings and conditions do.
+func place(entry v1alpha1.AllowEntry, end string, index int) string {
+	return fmt.Sprintf("allow[%s].%s[%d]", entry.Name, end, index)
+}

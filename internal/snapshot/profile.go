@@ -1,0 +1,128 @@
+package snapshot
+
+import (
+	"cmp"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/selector"
+)
+
+// ProfileKey identifies a profile of either kind. Namespace is empty for the cluster kind.
+type ProfileKey struct {
+	Kind      v1alpha1.Kind
+	Namespace string
+	Name      string
+}
+
+// String returns "SegmentationProfile shop/web" or "ClusterSegmentationProfile baseline".
+func (k ProfileKey) String() string {
+	if k.Namespace == "" {
+		return string(k.Kind) + " " + k.Name
+	}
+	return string(k.Kind) + " " + k.Namespace + "/" + k.Name
+}
+
+// Profile is a profile of either kind in one shape, with the API server's defaults applied.
+type Profile struct {
+	Key        ProfileKey
+	UID        types.UID
+	Generation int64
+	// Deleting: the profile is on its way out and asks for nothing any more.
+	Deleting bool
+	// Orphaning: it is being deleted with the wish that its policies stay.
+	Orphaning bool
+
+	v1alpha1.ProfileSettings
+	// NamespaceSelector is set for the cluster kind only.
+	NamespaceSelector *v1alpha1.LabelSelector
+	// Tiers have a NamespaceSelector in the cluster kind only.
+	Tiers []v1alpha1.ClusterTier
+}
+
+// FromSegmentationProfile reads a profile. The result shares nothing with it.
+func FromSegmentationProfile(p *v1alpha1.SegmentationProfile) Profile {
+	p = p.DeepCopy()
+	out := fromMeta(v1alpha1.KindSegmentationProfile, p.ObjectMeta)
+	out.ProfileSettings = p.Spec.ProfileSettings
+	for _, t := range p.Spec.Tiers {
+		out.Tiers = append(out.Tiers, v1alpha1.ClusterTier{Tier: t})
+	}
+	out.applyDefaults()
+	return out
+}
+
+// FromClusterSegmentationProfile reads a profile. The result shares nothing with it.
+func FromClusterSegmentationProfile(p *v1alpha1.ClusterSegmentationProfile) Profile {
+	p = p.DeepCopy()
+	out := fromMeta(v1alpha1.KindClusterSegmentationProfile, p.ObjectMeta)
+	out.ProfileSettings = p.Spec.ProfileSettings
+	out.NamespaceSelector = p.Spec.NamespaceSelector
+	out.Tiers = p.Spec.Tiers
+	out.applyDefaults()
+	return out
+}
+
+func fromMeta(kind v1alpha1.Kind, meta metav1.ObjectMeta) Profile {
+	deleting := !meta.DeletionTimestamp.IsZero()
+	return Profile{
+		Key: ProfileKey{Kind: kind, Namespace: meta.Namespace, Name: meta.Name},
+		UID: meta.UID, Generation: meta.Generation,
+		Deleting:  deleting,
+		Orphaning: deleting && slices.Contains(meta.Finalizers, metav1.FinalizerOrphanDependents),
+	}
+}
+
+// applyDefaults mirrors the defaults in the CRD, for profiles that come from files or from under an older CRD.
+func (p *Profile) applyDefaults() {
+	p.Mode = cmp.Or(p.Mode, v1alpha1.ModeEnforce)
+	p.Isolation = cmp.Or(p.Isolation, v1alpha1.IsolationNamespace)
+	p.DNS = cmp.Or(p.DNS, v1alpha1.DNSCluster)
+	p.DeletionPolicy = cmp.Or(p.DeletionPolicy, v1alpha1.DeletionPolicyDelete)
+	for i := range p.Tiers {
+		defaultPorts(p.Tiers[i].Ports)
+	}
+	for i := range p.Allow {
+		defaultPorts(p.Allow[i].Ports)
+	}
+}
+
+func defaultPorts(ports []v1alpha1.Port) {
+	for i := range ports {
+		ports[i].Protocol = cmp.Or(ports[i].Protocol, corev1.ProtocolTCP)
+	}
+}
+
+// Compare orders profiles: cluster kind first, then by name.
+func (p Profile) Compare(q Profile) int {
+	return cmp.Or(cmp.Compare(p.Key.Kind, q.Key.Kind), cmp.Compare(p.Key.Namespace, q.Key.Namespace), cmp.Compare(p.Key.Name, q.Key.Name))
+}
+
+// Tier returns the tier of this name, and whether there is one.
+func (p Profile) Tier(name string) (v1alpha1.ClusterTier, bool) {
+	i := slices.IndexFunc(p.Tiers, func(t v1alpha1.ClusterTier) bool { return t.Name == name })
+	if i < 0 {
+		return v1alpha1.ClusterTier{}, false
+	}
+	return p.Tiers[i], true
+}
+
+// Selects says whether the profile is meant for a namespace, protected or not. An error means that it cannot be known.
+func (p Profile) Selects(ns Namespace) (bool, error) {
+	if p.Key.Kind == v1alpha1.KindSegmentationProfile {
+		return p.Key.Namespace == ns.Name, nil
+	}
+	return selector.Matches(selector.FromAPI(p.NamespaceSelector), ns.Labels)
+}
+
+// TierLivesIn says whether a tier of a profile that selects the namespace lives there.
+func TierLivesIn(tier v1alpha1.ClusterTier, ns Namespace) (bool, error) {
+	if tier.NamespaceSelector == nil {
+		return true, nil
+	}
+	return selector.Matches(selector.FromAPI(tier.NamespaceSelector), ns.Labels)
+}
