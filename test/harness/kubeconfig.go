@@ -1,0 +1,66 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// tokenSeconds is how long a ServiceAccount's token lasts: longer than any test.
+const tokenSeconds = 12 * 60 * 60
+
+// AdminKubeconfig writes a kubeconfig with all rights to path.
+func (c *ControlPlane) AdminKubeconfig(path string) error {
+	if err := os.WriteFile(path, c.env.KubeConfig, 0o600); err != nil {
+		return fmt.Errorf("write the admin's kubeconfig: %w", err)
+	}
+	return nil
+}
+
+func (c *ControlPlane) adminKubeconfig() string {
+	return filepath.Join(c.dir, "admin.kubeconfig")
+}
+
+// ServiceAccountKubeconfig asks the API server for a token of a ServiceAccount, which must exist, and returns the path
+// of a kubeconfig with it: whoever uses it has exactly the rights that RBAC gives to that ServiceAccount.
+func (c *ControlPlane) ServiceAccountKubeconfig(ctx context.Context, namespace, name string) (string, error) {
+	token, err := c.token(ctx, namespace, name)
+	if err != nil {
+		return "", fmt.Errorf("get a token of ServiceAccount %s/%s: %w", namespace, name, err)
+	}
+	config := clientcmdapi.NewConfig()
+	config.Clusters["test"] = &clientcmdapi.Cluster{
+		Server:                   c.config.Host,
+		CertificateAuthorityData: c.config.CAData,
+	}
+	config.AuthInfos[name] = &clientcmdapi.AuthInfo{Token: token}
+	config.Contexts["test"] = &clientcmdapi.Context{Cluster: "test", AuthInfo: name, Namespace: namespace}
+	config.CurrentContext = "test"
+
+	path := filepath.Join(c.dir, fmt.Sprintf("%s.%s.kubeconfig", namespace, name))
+	if err := clientcmd.WriteToFile(*config, path); err != nil {
+		return "", fmt.Errorf("write the kubeconfig of ServiceAccount %s/%s: %w", namespace, name, err)
+	}
+	return path, nil
+}
+
+func (c *ControlPlane) token(ctx context.Context, namespace, name string) (string, error) {
+	client, err := kubernetes.NewForConfig(c.config)
+	if err != nil {
+		return "", err
+	}
+	seconds := int64(tokenSeconds)
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &seconds}}
+	answer, err := client.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, name, request, metav1.CreateOptions{})
+	if err != nil {
+		return "", err
+	}
+	return answer.Status.Token, nil
+}

@@ -1,0 +1,138 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
+)
+
+// Namespace and ServiceAccount of the operator, as config/default names them.
+const (
+	ManagerNamespace      = "firebreak-system"
+	ManagerServiceAccount = "firebreak-controller-manager"
+)
+
+// ManagerOptions say how to run the operator.
+type ManagerOptions struct {
+	// Kubeconfig is the path of the kubeconfig to use. Required.
+	Kubeconfig string
+
+	// Args are further flags. They come last and so override those that the harness sets: two probe and metrics
+	// addresses on free ports, and the namespace of the lease. Leader election is on, as it is by default.
+	Args []string
+
+	// Log is the file for what the operator writes. When empty, a new file in the control plane's directory.
+	Log string
+}
+
+// Manager is the operator, running as a process of its own.
+type Manager struct {
+	*Process
+	// ProbeURL and MetricsURL are where it serves /healthz and /readyz, and /metrics, as http://127.0.0.1:PORT.
+	ProbeURL, MetricsURL string
+}
+
+// BuildManager builds the operator from source into bin/ and returns the path of the binary. It is built with the race
+// detector when the caller was, so that a race in the operator fails the test that stops it.
+func (c *ControlPlane) BuildManager(ctx context.Context) (string, error) {
+	binary := filepath.Join(c.root, "bin", "manager")
+	args := []string{"build"}
+	if raceEnabled {
+		binary += "-race"
+		args = append(args, "-race")
+	}
+	//nolint:gosec // G204: the arguments are this function's own
+	cmd := exec.CommandContext(ctx, "go", append(args, "-o", binary, "./cmd/manager")...)
+	cmd.Dir = c.root
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the operator: %w\n%s", err, output)
+	}
+	return binary, nil
+}
+
+// StartManager builds and starts the operator. The process outlives ctx: whoever starts it calls Stop or Kill.
+func (c *ControlPlane) StartManager(ctx context.Context, opts ManagerOptions) (*Manager, error) {
+	binary, err := c.BuildManager(ctx)
+	if err != nil {
+		return nil, err
+	}
+	probes, err := freeAddress(ctx)
+	if err != nil {
+		return nil, err
+	}
+	metrics, err := freeAddress(ctx)
+	if err != nil {
+		return nil, err
+	}
+	log := opts.Log
+	if log == "" {
+		if log, err = newLog(c.dir, "manager-*.log"); err != nil {
+			return nil, err
+		}
+	}
+	args := []string{
+		"--kubeconfig=" + opts.Kubeconfig,
+		"--health-probe-bind-address=" + probes,
+		"--metrics-bind-address=" + metrics,
+		"--metrics-secure=false",
+		"--leader-election-namespace=" + ManagerNamespace,
+	}
+	process, err := startProcess(ctx, command{program: binary, args: append(args, opts.Args...), log: log})
+	if err != nil {
+		return nil, err
+	}
+	return &Manager{Process: process, ProbeURL: "http://" + probes, MetricsURL: "http://" + metrics}, nil
+}
+
+// WaitReady waits until /readyz answers with 200. It fails at once, with the end of the log, when the operator ends.
+func (m *Manager) WaitReady(ctx context.Context, timeout time.Duration) error {
+	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, timeout, true,
+		func(ctx context.Context) (bool, error) {
+			if err := m.failure(); err != nil {
+				return false, err
+			}
+			return answers(ctx, m.ProbeURL+"/readyz"), nil
+		})
+	if err != nil {
+		return fmt.Errorf("wait for the operator: %w\n%s", err, m.tail())
+	}
+	return nil
+}
+
+// answers says whether a GET is answered with 200. Why it is not matters to nobody who polls.
+func answers(ctx context.Context, url string) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return false
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false
+	}
+	return response.Body.Close() == nil && response.StatusCode == http.StatusOK
+}
+
+// freeAddress returns a loopback address with a port that nobody listened on a moment ago.
+func freeAddress(ctx context.Context) (string, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a free port: %w", err)
+	}
+	return listener.Addr().String(), listener.Close()
+}
+
+// newLog makes an empty file from a pattern of os.CreateTemp and returns its path.
+func newLog(dir, pattern string) (string, error) {
+	file, err := os.CreateTemp(dir, pattern)
+	if err != nil {
+		return "", fmt.Errorf("make a log file: %w", err)
+	}
+	return file.Name(), file.Close()
+}
