@@ -61,7 +61,7 @@ func compileProfile(s snapshot.Snapshot, p snapshot.Profile) Output {
 	out.Protected = selects && s.Options.Protected(s.Namespace.Name)
 	out.Selected = selects && !out.Protected
 	switch {
-	case p.Orphaning:
+	case p.Orphaning || p.Unguarded:
 		out.Disposition = Freeze
 	case p.Deleting || out.Protected:
 		out.Disposition = Remove

@@ -63,7 +63,7 @@ func (c *compilation) clusterDNS() []flow {
 // else the Services of kube-system labelled k8s-app=kube-dns, else OpenShift's openshift-dns/dns-default. Sorted.
 func (c *compilation) findDNS() []corev1.Service {
 	if told := c.snapshot.Options.DNSServices; len(told) > 0 {
-		return c.servicesNamed(told...)
+		return c.toldDNS(told)
 	}
 	if found := c.servicesNamed(types.NamespacedName{Namespace: metav1.NamespaceSystem, Name: "kube-dns"}); len(found) > 0 {
 		return found
@@ -79,6 +79,18 @@ func (c *compilation) findDNS() []corev1.Service {
 		return labelled
 	}
 	return c.servicesNamed(types.NamespacedName{Namespace: "openshift-dns", Name: "dns-default"})
+}
+
+func (c *compilation) toldDNS(names []types.NamespacedName) []corev1.Service {
+	var out []corev1.Service
+	for _, name := range names {
+		found := c.servicesNamed(name)
+		if len(found) == 0 {
+			c.find(v1alpha1.CodeDNSNotFound, "dns", "The DNS Service %s, named by --dns-service, does not exist; create it or correct the flag.", name)
+		}
+		out = append(out, found...)
+	}
+	return out
 }
 
 func (c *compilation) servicesNamed(names ...types.NamespacedName) []corev1.Service {

@@ -36,6 +36,9 @@ type Profile struct {
 	Deleting bool
 	// Orphaning: it is being deleted with the wish that its policies stay.
 	Orphaning bool
+	// Unguarded: a cluster profile that does not carry our finalizer yet. Nothing is written for it before it does, so
+	// that its policies can always be taken away in order.
+	Unguarded bool
 
 	v1alpha1.ProfileSettings
 	// NamespaceSelector is set for the cluster kind only.

@@ -48,7 +48,6 @@ func (c *ControlPlane) BuildManager(ctx context.Context) (string, error) {
 		binary += "-race"
 		args = append(args, "-race")
 	}
-	//nolint:gosec // G204: the arguments are this function's own
 	cmd := exec.CommandContext(ctx, "go", append(args, "-o", binary, "./cmd/manager")...)
 	cmd.Dir = c.root
 	if output, err := cmd.CombinedOutput(); err != nil {
@@ -81,7 +80,6 @@ func (c *ControlPlane) StartManager(ctx context.Context, opts ManagerOptions) (*
 		"--kubeconfig=" + opts.Kubeconfig,
 		"--health-probe-bind-address=" + probes,
 		"--metrics-bind-address=" + metrics,
-		"--metrics-secure=false",
 		"--leader-election-namespace=" + ManagerNamespace,
 	}
 	process, err := startProcess(ctx, command{program: binary, args: append(args, opts.Args...), log: log})

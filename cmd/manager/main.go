@@ -1,0 +1,91 @@
+// Command manager is the Firebreak operator: it turns SegmentationProfiles and ClusterSegmentationProfiles into
+// NetworkPolicies and keeps them as written.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/controllers"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return
+		}
+		fmt.Fprintln(os.Stderr, "firebreak:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	o, err := parseFlags(args)
+	if err != nil {
+		return err
+	}
+	logger, err := newLogger(o.logFormat, o.verbosity, os.Stderr)
+	if err != nil {
+		return err
+	}
+	ctrl.SetLogger(logger)
+	mgr, err := newManager(o)
+	if err != nil {
+		return err
+	}
+	logger.Info("Starting Firebreak", "version", version(), "protectedNamespaces", o.cluster.ProtectedNamespaces)
+	// SIGTERM ends the work at hand, gives the lease back, and returns.
+	if err := mgr.Start(ctrl.SetupSignalHandler()); err != nil {
+		return fmt.Errorf("run the manager: %w", err)
+	}
+	logger.Info("Stopped")
+	return nil
+}
+
+func newManager(o options) (ctrl.Manager, error) {
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return nil, fmt.Errorf("find the API server (in a cluster, or by --kubeconfig): %w", err)
+	}
+	// The API server's priority and fairness holds clients back where it must; a second brake here would only make
+	// corrections late.
+	config.QPS = -1
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, fmt.Errorf("build the scheme: %w", err)
+		}
+	}
+	mgr, err := ctrl.NewManager(config, manager.Options{
+		Scheme:                        scheme,
+		Cache:                         controllers.CacheOptions(o.cluster),
+		Metrics:                       metricsserver.Options{BindAddress: o.metricsAddress},
+		HealthProbeBindAddress:        o.probeAddress,
+		LeaderElection:                o.leaderElect,
+		LeaderElectionID:              "controller-manager.firebreak.dev",
+		LeaderElectionNamespace:       o.leaderElectionNamespace,
+		LeaderElectionReleaseOnCancel: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the manager: %w", err)
+	}
+	for _, add := range []func(string, healthz.Checker) error{mgr.AddHealthzCheck, mgr.AddReadyzCheck} {
+		if err := add("ping", healthz.Ping); err != nil {
+			return nil, fmt.Errorf("add a health check: %w", err)
+		}
+	}
+	if err := controllers.Setup(mgr, controllers.Options{Cluster: o.cluster, Workers: o.workers}); err != nil {
+		return nil, err
+	}
+	return mgr, nil
+}

@@ -1,0 +1,149 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"firebreak.dev/firebreak/internal/applier"
+	"firebreak.dev/firebreak/internal/cluster"
+	"firebreak.dev/firebreak/internal/compiler"
+	"firebreak.dev/firebreak/internal/events"
+	"firebreak.dev/firebreak/internal/ledger"
+	"firebreak.dev/firebreak/internal/plan"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+const (
+	// reconcileTimeout bounds the work on one namespace.
+	reconcileTimeout = 30 * time.Second
+	// cachePatience is how long a plan waits for the cache to show our own writes before it reads live.
+	cachePatience = 2 * time.Second
+	// cachePoll is how often it looks.
+	cachePoll = 20 * time.Millisecond
+)
+
+// NamespaceReconciler keeps the NetworkPolicies of one namespace as all profiles together want them.
+type NamespaceReconciler struct {
+	client client.Client
+	reader *cluster.Reader
+	ledger *ledger.Ledger
+	events *events.Recorder
+	writes *ownWrites
+	facts  *factIndex
+}
+
+// Reconcile brings one namespace to what its profiles want.
+func (r *NamespaceReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, reconcileTimeout)
+	defer cancel()
+	ns, err := r.reader.Namespace(ctx, req.Name)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if ns == nil || ns.Terminating {
+		// A namespace on its way out takes its policies along; writing there is refused.
+		r.ledger.ForgetNamespace(req.Name)
+		r.facts.forget(req.Name)
+		if ns == nil {
+			r.writes.forget(req.Name)
+		}
+		return ctrl.Result{}, nil
+	}
+	s, err := r.reader.Load(ctx, *ns)
+	if err != nil {
+		return retryStale(err)
+	}
+	switch r.writes.trust(ns.Name, s.Policies, time.Now(), cachePatience) {
+	case fresh:
+	case wait:
+		return ctrl.Result{RequeueAfter: cachePoll}, nil
+	case readLive:
+		if s.Policies, err = r.reader.LivePolicies(ctx, ns.Name); err != nil {
+			return ctrl.Result{}, err
+		}
+	}
+	gone, err := r.reader.Gone(ctx, s)
+	if err != nil {
+		return retryStale(err)
+	}
+	return r.converge(ctx, s, append(compiler.Compile(s), gone...))
+}
+
+// retryStale asks for another try soon, without counting an error, when the cache is behind.
+func retryStale(err error) (ctrl.Result, error) {
+	if errors.Is(err, cluster.ErrStale) {
+		return ctrl.Result{RequeueAfter: 10 * cachePoll}, nil
+	}
+	return ctrl.Result{}, err
+}
+
+func (r *NamespaceReconciler) converge(ctx context.Context, s snapshot.Snapshot, outputs []compiler.Output) (ctrl.Result, error) {
+	namespace := s.Namespace.Name
+	r.facts.record(namespace, outputs)
+	set := plan.New(plan.Input{Outputs: outputs, Live: s.Policies, Applied: r.writes.applied(namespace)})
+	if set.Len() > 0 {
+		r.record(namespace, before(s, outputs, set))
+	}
+	outcome := applier.Apply(ctx, r.client, set)
+	r.writes.remember(namespace, outcome.Written)
+	r.note(ctx, namespace, outcome)
+	if isStale(outcome) {
+		// The API server knows better than the cache: plan again from a live list.
+		r.writes.distrust(namespace)
+		return ctrl.Result{RequeueAfter: cachePoll}, nil
+	}
+	r.record(namespace, after(s, outputs, set, outcome))
+	r.writes.settled(namespace, settledHashes(outputs, set, outcome))
+	return ctrl.Result{}, withoutTerminating(outcome)
+}
+
+func (r *NamespaceReconciler) record(namespace string, outcomes []profileOutcome) {
+	for _, o := range outcomes {
+		if o.outcome == nil {
+			r.ledger.Forget(o.profile, namespace)
+			continue
+		}
+		r.ledger.Record(o.profile, namespace, *o.outcome)
+	}
+}
+
+// note logs every write, and counts and announces those that corrected what somebody else did.
+func (r *NamespaceReconciler) note(ctx context.Context, namespace string, outcome applier.Outcome) {
+	logger := log.FromContext(ctx)
+	for _, w := range outcome.Written {
+		name := types.NamespacedName{Namespace: namespace, Name: w.Change.Name()}.String()
+		logger.Info("Wrote network policy", "policy", name, "action", action(w.Change), "profile", w.Change.Profile.String(), "drift", w.Change.Drift)
+		if w.Change.Drift == "" {
+			continue
+		}
+		r.ledger.RecordDrift(w.Change.Profile, time.Now(), name, w.Change.Drift)
+		if profile := r.profileObject(ctx, w.Change.Profile); profile != nil {
+			r.events.DriftCorrected(profile, name, w.Change.Drift)
+		}
+	}
+}
+
+func action(c plan.Change) string {
+	switch {
+	case c.Live == nil:
+		return "create"
+	case c.Desired == nil:
+		return "delete"
+	}
+	return "update"
+}
+
+// profileObject returns a profile as an event needs it; nil when it is gone.
+func (r *NamespaceReconciler) profileObject(ctx context.Context, key snapshot.ProfileKey) client.Object {
+	obj := newProfileObject(key.Kind)
+	if err := r.reader.Cache.Get(ctx, types.NamespacedName{Namespace: key.Namespace, Name: key.Name}, obj); err != nil {
+		return nil
+	}
+	return obj
+}

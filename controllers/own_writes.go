@@ -1,0 +1,177 @@
+package controllers
+
+import (
+	"sync"
+	"time"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+
+	"firebreak.dev/firebreak/internal/applier"
+)
+
+// ownWrites remembers what this process wrote, for two ends: the watch's echo of an own write need not cause work, and
+// nothing may be planned from a cache that does not show our own writes yet.
+type ownWrites struct {
+	mu         sync.Mutex
+	namespaces map[string]*namespaceWrites
+}
+
+type namespaceWrites struct {
+	// versions are the resourceVersions of policies as we last wrote them.
+	versions map[string]string
+	// deleted are the UIDs of policies that we deleted.
+	deleted map[string]types.UID
+	// hashes are the hashes of the specs that we last wrote or found right.
+	hashes map[string]string
+	// distrusted: the API server contradicted the cache, so the next plan is made from a live list.
+	distrusted bool
+	// since is when the cache was first seen to be behind; zero when it is not.
+	since time.Time
+}
+
+func newOwnWrites() *ownWrites { return &ownWrites{namespaces: map[string]*namespaceWrites{}} }
+
+func (w *ownWrites) of(namespace string) *namespaceWrites {
+	ns, ok := w.namespaces[namespace]
+	if !ok {
+		ns = &namespaceWrites{versions: map[string]string{}, deleted: map[string]types.UID{}, hashes: map[string]string{}}
+		w.namespaces[namespace] = ns
+	}
+	return ns
+}
+
+// remember notes committed writes.
+func (w *ownWrites) remember(namespace string, written []applier.Written) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ns := w.of(namespace)
+	for _, write := range written {
+		name := write.Change.Name()
+		if write.Change.Desired == nil {
+			delete(ns.versions, name)
+			delete(ns.hashes, name)
+			ns.deleted[name] = write.Change.Live.UID
+			continue
+		}
+		ns.versions[name] = write.ResourceVersion
+		delete(ns.deleted, name)
+	}
+}
+
+// settled notes that these policies are as they should be.
+func (w *ownWrites) settled(namespace string, hashes map[string]string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.of(namespace).hashes = hashes
+}
+
+// applied returns the hashes of the specs that were last right.
+func (w *ownWrites) applied(namespace string) map[string]string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if ns, ok := w.namespaces[namespace]; ok {
+		return ns.hashes
+	}
+	return nil
+}
+
+// isEcho says whether a policy, as the watch shows it, is exactly what we wrote.
+func (w *ownWrites) isEcho(policy *networkingv1.NetworkPolicy) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ns, ok := w.namespaces[policy.Namespace]
+	return ok && ns.versions[policy.Name] == policy.ResourceVersion
+}
+
+// sawDeletion takes note of a deletion that the watch shows, and says whether it was ours.
+func (w *ownWrites) sawDeletion(policy *networkingv1.NetworkPolicy) (own bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ns, ok := w.namespaces[policy.Namespace]
+	if !ok {
+		return false
+	}
+	if version, ok := ns.versions[policy.Name]; ok && !olderThan(policy.ResourceVersion, version) {
+		delete(ns.versions, policy.Name)
+	}
+	own = ns.deleted[policy.Name] == policy.UID
+	return own
+}
+
+// distrust asks for a live list next time.
+func (w *ownWrites) distrust(namespace string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.of(namespace).distrusted = true
+}
+
+// trust says how to go on with these cached policies: with them, wait for the cache, or read live.
+func (w *ownWrites) trust(namespace string, cached []*networkingv1.NetworkPolicy, now time.Time, patience time.Duration) freshness {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ns, ok := w.namespaces[namespace]
+	if !ok {
+		return fresh
+	}
+	switch {
+	case ns.distrusted:
+		ns.distrusted = false
+		return readLive
+	case !ns.behind(cached):
+		ns.since = time.Time{}
+		return fresh
+	case ns.since.IsZero():
+		ns.since = now
+		return wait
+	case now.Sub(ns.since) < patience:
+		return wait
+	}
+	// What was remembered may itself be wrong by now; the live list replaces it.
+	*ns = namespaceWrites{versions: map[string]string{}, deleted: map[string]types.UID{}, hashes: ns.hashes}
+	return readLive
+}
+
+// freshness is how far a cache can be trusted.
+type freshness int
+
+const (
+	fresh freshness = iota
+	wait
+	readLive
+)
+
+func (ns *namespaceWrites) behind(cached []*networkingv1.NetworkPolicy) bool {
+	byName := map[string]*networkingv1.NetworkPolicy{}
+	for _, policy := range cached {
+		byName[policy.Name] = policy
+	}
+	for name, version := range ns.versions {
+		policy, ok := byName[name]
+		if !ok || olderThan(policy.ResourceVersion, version) {
+			return true
+		}
+	}
+	for name, uid := range ns.deleted {
+		if policy, ok := byName[name]; ok && policy.UID == uid {
+			return true
+		}
+		delete(ns.deleted, name)
+	}
+	return false
+}
+
+// olderThan compares resourceVersions, which Kubernetes orders within one resource since 1.35 (KEP-5504). Ones that
+// cannot be compared count as not older.
+func olderThan(a, b string) bool {
+	order, err := resourceversion.CompareResourceVersion(a, b)
+	return err == nil && order < 0
+}
+
+// forget drops a namespace.
+func (w *ownWrites) forget(namespace string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.namespaces, namespace)
+}

@@ -1,0 +1,218 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/cluster"
+	"firebreak.dev/firebreak/internal/events"
+	"firebreak.dev/firebreak/internal/ledger"
+	"firebreak.dev/firebreak/internal/plan"
+	"firebreak.dev/firebreak/internal/report"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+const (
+	// statusInterval is the least time between two writes of a status that does not become or stop being ready.
+	statusInterval = time.Second
+	// countsInterval is the least time between two writes for the sake of pod counts alone.
+	countsInterval = 30 * time.Second
+	// teardownPoll is how often a deleted cluster profile looks whether its policies are gone.
+	teardownPoll = 500 * time.Millisecond
+)
+
+// ProfileStatusReconciler folds what became of a profile's namespaces into its status. One serves each kind.
+type ProfileStatusReconciler struct {
+	kind   v1alpha1.Kind
+	client client.Client
+	reader *cluster.Reader
+	ledger *ledger.Ledger
+	pods   *cluster.Pods
+	events *events.Recorder
+	writes *statusClock
+}
+
+// Reconcile writes the status of one profile where it differs, and guards the deletion of cluster profiles.
+func (r *ProfileStatusReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, reconcileTimeout)
+	defer cancel()
+	key := snapshot.ProfileKey{Kind: r.kind, Namespace: req.Namespace, Name: req.Name}
+	obj := newProfileObject(r.kind)
+	if err := r.reader.Cache.Get(ctx, req.NamespacedName, obj); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.ledger.ForgetProfile(key)
+			r.writes.forget(key)
+			return ctrl.Result{}, nil
+		}
+		return ctrl.Result{}, fmt.Errorf("read %s: %w", key, err)
+	}
+	if r.kind == v1alpha1.KindClusterSegmentationProfile && obj.GetDeletionTimestamp().IsZero() && !controllerutil.ContainsFinalizer(obj, v1alpha1.Finalizer) {
+		return ctrl.Result{}, r.setFinalizer(ctx, obj, controllerutil.AddFinalizer)
+	}
+	in, err := r.gather(ctx, obj)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if r.kind == v1alpha1.KindClusterSegmentationProfile && in.Profile.Deleting {
+		if done, err := r.finish(ctx, obj, in); done || err != nil {
+			return ctrl.Result{}, err
+		}
+	}
+	result, err := r.write(ctx, obj, in)
+	if in.Profile.Deleting && err == nil && result.RequeueAfter == 0 {
+		result.RequeueAfter = teardownPoll
+	}
+	return result, err
+}
+
+// write brings the live status to what is known, no more often than it should.
+func (r *ProfileStatusReconciler) write(ctx context.Context, obj client.Object, in report.Input) (ctrl.Result, error) {
+	next := report.Status(in)
+	if equality.Semantic.DeepEqual(in.Previous, next) {
+		return ctrl.Result{}, nil
+	}
+	if wait := r.writes.wait(in.Profile.Key, in.Now, intervalFor(in.Previous, next)); wait > 0 {
+		return ctrl.Result{RequeueAfter: wait}, nil
+	}
+	before, ok := obj.DeepCopyObject().(client.Object)
+	if !ok {
+		return ctrl.Result{}, fmt.Errorf("copy %s: not an API object", in.Profile.Key)
+	}
+	*statusOf(obj) = next
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := r.client.Status().Patch(ctx, obj, patch, client.FieldOwner(fieldOwner)); err != nil {
+		if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+			// The cache is behind; it will show what is there now.
+			return ctrl.Result{RequeueAfter: 5 * cachePoll}, nil
+		}
+		return ctrl.Result{}, fmt.Errorf("write status of %s: %w", in.Profile.Key, err)
+	}
+	r.writes.wrote(in.Profile.Key, in.Now)
+	r.ledger.DriftReported(in.Profile.Key, in.Drift)
+	r.announce(obj, in.Previous, next)
+	return ctrl.Result{}, nil
+}
+
+// intervalFor is how long the last write must lie back for this one.
+func intervalFor(before, after v1alpha1.ProfileStatus) time.Duration {
+	a, b := meta.FindStatusCondition(before.Conditions, v1alpha1.ConditionReady), meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionReady)
+	if before.ObservedGeneration != after.ObservedGeneration || a == nil || b == nil || a.Status != b.Status {
+		return 0
+	}
+	before.Tiers, after.Tiers = nil, nil
+	if equality.Semantic.DeepEqual(before, after) {
+		return countsInterval
+	}
+	return statusInterval
+}
+
+// announce emits an event when Ready changes.
+func (r *ProfileStatusReconciler) announce(obj client.Object, before, after v1alpha1.ProfileStatus) {
+	a, b := meta.FindStatusCondition(before.Conditions, v1alpha1.ConditionReady), meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionReady)
+	if b == nil || (a != nil && a.Status == b.Status && a.Reason == b.Reason) || b.Reason == v1alpha1.ReasonProgressing {
+		return
+	}
+	r.events.ReadyChanged(obj, b.Status == "True", b.Reason, b.Message)
+}
+
+// gather collects everything that the status of a profile says something about.
+func (r *ProfileStatusReconciler) gather(ctx context.Context, obj client.Object) (report.Input, error) {
+	profile := asProfile(obj)
+	in := report.Input{
+		Profile: profile, Previous: *statusOf(obj).DeepCopy(), PodsKnown: r.pods.Synced(),
+		Drift: r.ledger.PendingDrift(profile.Key), Now: time.Now(),
+	}
+	namespaces, err := r.candidates(ctx, profile)
+	if err != nil {
+		return in, err
+	}
+	outcomes := r.ledger.Of(profile.Key)
+	selected := map[string]bool{}
+	for _, ns := range namespaces {
+		matches, err := profile.Selects(ns)
+		if err != nil || !matches || ns.Terminating {
+			continue
+		}
+		facts := report.NamespaceFacts{Namespace: ns, Protected: r.reader.Options.Protected(ns.Name), Pods: r.pods.Classes(ns.Name)}
+		if outcome, ok := outcomes[ns.Name]; ok {
+			facts.Outcome = &outcome
+		}
+		selected[ns.Name] = !facts.Protected
+		in.Namespaces = append(in.Namespaces, facts)
+	}
+	for name, outcome := range outcomes {
+		if !selected[name] {
+			in.Elsewhere += outcome.Policies
+		}
+	}
+	return in, nil
+}
+
+func (r *ProfileStatusReconciler) candidates(ctx context.Context, profile snapshot.Profile) ([]snapshot.Namespace, error) {
+	if profile.Key.Kind == v1alpha1.KindClusterSegmentationProfile {
+		return r.reader.Namespaces(ctx)
+	}
+	ns, err := r.reader.Namespace(ctx, profile.Key.Namespace)
+	if err != nil || ns == nil {
+		return nil, err
+	}
+	return []snapshot.Namespace{*ns}, nil
+}
+
+// finish removes the finalizer of a deleted cluster profile when none of its policies is left in a namespace that stays.
+// The cache and then the API server itself must say so.
+func (r *ProfileStatusReconciler) finish(ctx context.Context, obj client.Object, in report.Input) (done bool, err error) {
+	if !controllerutil.ContainsFinalizer(obj, v1alpha1.Finalizer) {
+		return true, nil
+	}
+	for _, reader := range []client.Reader{r.reader.Cache, r.reader.Live} {
+		left, err := r.hasPolicies(ctx, reader, in.Profile)
+		if left || err != nil {
+			return false, err
+		}
+	}
+	return true, r.setFinalizer(ctx, obj, controllerutil.RemoveFinalizer)
+}
+
+func (r *ProfileStatusReconciler) hasPolicies(ctx context.Context, reader client.Reader, p snapshot.Profile) (bool, error) {
+	var list networkingv1.NetworkPolicyList
+	if err := reader.List(ctx, &list); err != nil {
+		return false, fmt.Errorf("list the policies of %s: %w", p.Key, err)
+	}
+	for i := range list.Items {
+		key, uid, ok := plan.Owner(&list.Items[i])
+		if !ok || key != p.Key || uid != p.UID {
+			continue
+		}
+		ns, err := r.reader.Namespace(ctx, list.Items[i].Namespace)
+		if err != nil {
+			return false, err
+		}
+		if ns != nil && !ns.Terminating {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (r *ProfileStatusReconciler) setFinalizer(ctx context.Context, obj client.Object, change func(client.Object, string) bool) error {
+	before, ok := obj.DeepCopyObject().(client.Object)
+	if !ok || !change(obj, v1alpha1.Finalizer) {
+		return nil
+	}
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := r.client.Patch(ctx, obj, patch, client.FieldOwner(fieldOwner)); err != nil {
+		return client.IgnoreNotFound(fmt.Errorf("write finalizers of %s %s: %w", r.kind, obj.GetName(), err))
+	}
+	return nil
+}

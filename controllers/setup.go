@@ -1,0 +1,143 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/cluster"
+	"firebreak.dev/firebreak/internal/events"
+	"firebreak.dev/firebreak/internal/ledger"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+const (
+	firstBackoff = 100 * time.Millisecond
+	maxBackoff   = 15 * time.Second
+	// foldDelay gathers what several namespaces report into one look at a profile.
+	foldDelay = 50 * time.Millisecond
+	// podDelay does the same for pods, of which many come and go at once.
+	podDelay = 500 * time.Millisecond
+)
+
+// Options say how the controllers run.
+type Options struct {
+	Cluster snapshot.Options
+	// Workers is the number of namespaces that are worked on at once; at least 1.
+	Workers int
+	// NamePrefix distinguishes the controllers of several managers in one process; empty otherwise.
+	NamePrefix string
+}
+
+// CacheOptions returns what a manager's cache must keep: everything of the kinds watched, Services only where DNS may
+// be, and no managed fields.
+func CacheOptions(o snapshot.Options) cache.Options {
+	services := map[string]cache.Config{}
+	for _, namespace := range o.DNSNamespaces() {
+		services[namespace] = cache.Config{}
+	}
+	return cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject:         map[client.Object]cache.ByObject{&corev1.Service{}: {Namespaces: services}},
+	}
+}
+
+// Setup adds the controllers to a manager.
+func Setup(mgr ctrl.Manager, o Options) error {
+	clientset, err := kubernetes.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return fmt.Errorf("make a client for pods: %w", err)
+	}
+	reader := &cluster.Reader{Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Options: o.Cluster}
+	queues := &statusQueues{}
+	pods := cluster.NewPods(func(namespace string) { queues.onPods(namespace, reader) })
+	err = mgr.Add(unelected{func(ctx context.Context) error {
+		pods.Run(ctx, clientset)
+		return nil
+	}})
+	if err != nil {
+		return fmt.Errorf("add the pod store: %w", err)
+	}
+	recorder := events.NewRecorder(mgr.GetEventRecorder("firebreak"))
+	record := ledger.New(queues.onOutcome)
+	for _, kind := range []v1alpha1.Kind{v1alpha1.KindSegmentationProfile, v1alpha1.KindClusterSegmentationProfile} {
+		r := &ProfileStatusReconciler{
+			kind: kind, client: mgr.GetClient(), reader: reader, ledger: record, pods: pods, events: recorder, writes: newStatusClock(),
+		}
+		if err := r.setup(mgr, o, queues); err != nil {
+			return fmt.Errorf("set up the status controller of %s: %w", kind, err)
+		}
+	}
+	r := &NamespaceReconciler{
+		client: mgr.GetClient(), reader: reader, ledger: record, events: recorder, writes: newOwnWrites(), facts: newFactIndex(),
+	}
+	if err := r.setup(mgr, o, queues); err != nil {
+		return fmt.Errorf("set up the namespace controller: %w", err)
+	}
+	return nil
+}
+
+func (r *NamespaceReconciler) setup(mgr ctrl.Manager, o Options, queues *statusQueues) error {
+	onNamespace := r.onNamespace(func(ctx context.Context) { queues.allClusterProfiles(ctx, r.reader) })
+	return ctrl.NewControllerManagedBy(mgr).
+		Named(o.NamePrefix+"namespace").
+		Watches(&corev1.Namespace{}, onNamespace).
+		Watches(&networkingv1.NetworkPolicy{}, r.onPolicy()).
+		Watches(&v1alpha1.SegmentationProfile{}, r.onProfile()).
+		Watches(&v1alpha1.ClusterSegmentationProfile{}, r.onProfile()).
+		Watches(&corev1.Service{}, r.onService()).
+		WithOptions(controller.Options{MaxConcurrentReconciles: o.Workers, RateLimiter: rateLimiter()}).
+		Complete(r)
+}
+
+func (r *ProfileStatusReconciler) setup(mgr ctrl.Manager, o Options, queues *statusQueues) error {
+	name := "segmentationprofile-status"
+	if r.kind == v1alpha1.KindClusterSegmentationProfile {
+		name = "clustersegmentationprofile-status"
+	}
+	capture := source.Func(func(_ context.Context, q workqueue.TypedRateLimitingInterface[ctrl.Request]) error {
+		queues.set(r.kind, q)
+		return nil
+	})
+	return ctrl.NewControllerManagedBy(mgr).
+		Named(o.NamePrefix+name).
+		Watches(newProfileObject(r.kind), &handler.EnqueueRequestForObject{}).
+		WatchesRawSource(capture).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 4, RateLimiter: rateLimiter()}).
+		Complete(r)
+}
+
+func rateLimiter() workqueue.TypedRateLimiter[ctrl.Request] {
+	return workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](firstBackoff, maxBackoff)
+}
+
+// unelected runs on every replica, leader or not, so that a new leader knows the pods at once.
+type unelected struct {
+	run func(context.Context) error
+}
+
+var _ manager.LeaderElectionRunnable = unelected{}
+
+// Start implements manager.Runnable.
+func (u unelected) Start(ctx context.Context) error { return u.run(ctx) }
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable.
+func (unelected) NeedLeaderElection() bool { return false }
+
+func requestOf(key snapshot.ProfileKey) ctrl.Request {
+	return ctrl.Request{NamespacedName: types.NamespacedName{Namespace: key.Namespace, Name: key.Name}}
+}

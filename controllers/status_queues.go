@@ -1,0 +1,80 @@
+package controllers
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/cluster"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+// statusQueues leads from whatever changed to the work queues of the status controllers. Before those run, changes are
+// dropped: at their start they look at every profile.
+type statusQueues struct {
+	mu     sync.Mutex
+	byKind map[v1alpha1.Kind]queue
+}
+
+func (s *statusQueues) set(kind v1alpha1.Kind, q queue) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byKind == nil {
+		s.byKind = map[v1alpha1.Kind]queue{}
+	}
+	s.byKind[kind] = q
+}
+
+func (s *statusQueues) add(key snapshot.ProfileKey, after time.Duration) {
+	s.mu.Lock()
+	q := s.byKind[key.Kind]
+	s.mu.Unlock()
+	if q != nil {
+		q.AddAfter(requestOf(key), after)
+	}
+}
+
+// onOutcome wakes a profile of which a namespace has something new to say.
+func (s *statusQueues) onOutcome(key snapshot.ProfileKey) { s.add(key, foldDelay) }
+
+// onPods wakes the profiles that count the pods of a namespace.
+func (s *statusQueues) onPods(namespace string, reader *cluster.Reader) {
+	ctx := context.Background()
+	var list v1alpha1.SegmentationProfileList
+	if err := reader.Cache.List(ctx, &list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		// The cache has not started; the status controllers will look at every profile when it has.
+		return
+	}
+	for i := range list.Items {
+		s.add(snapshot.ProfileKey{Kind: v1alpha1.KindSegmentationProfile, Namespace: namespace, Name: list.Items[i].Name}, podDelay)
+	}
+	ns, err := reader.Namespace(ctx, namespace)
+	if err != nil || ns == nil {
+		return
+	}
+	profiles, err := reader.ClusterProfiles(ctx)
+	if err != nil {
+		return
+	}
+	for _, p := range profiles {
+		if selects, err := p.Selects(*ns); selects && err == nil {
+			s.add(p.Key, podDelay)
+		}
+	}
+}
+
+// allClusterProfiles wakes every cluster profile: which namespaces there are, or their labels, changed.
+func (s *statusQueues) allClusterProfiles(ctx context.Context, reader *cluster.Reader) {
+	profiles, err := reader.ClusterProfiles(ctx)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "List cluster profiles")
+		return
+	}
+	for _, p := range profiles {
+		s.add(p.Key, foldDelay)
+	}
+}

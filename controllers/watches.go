@@ -1,0 +1,171 @@
+package controllers
+
+import (
+	"context"
+	"maps"
+	"reflect"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/plan"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+type queue = workqueue.TypedRateLimitingInterface[ctrl.Request]
+
+// enqueue adds namespaces. Roll-out, which concerns many at once, stands behind the correction of drift.
+func enqueue(q queue, urgent bool, namespaces ...string) {
+	priority := 0
+	if !urgent {
+		priority = handler.LowPriority
+	}
+	for _, name := range namespaces {
+		request := ctrl.Request{NamespacedName: types.NamespacedName{Name: name}}
+		if p, ok := q.(priorityqueue.PriorityQueue[ctrl.Request]); ok {
+			p.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, request)
+			continue
+		}
+		q.Add(request)
+	}
+}
+
+// onPolicy wakes the namespace of a policy that is, was or could be ours. Echoes of our own writes are passed over.
+func (r *NamespaceReconciler) onPolicy() handler.Funcs {
+	concerns := func(obj client.Object) (*networkingv1.NetworkPolicy, bool) {
+		policy, ok := obj.(*networkingv1.NetworkPolicy)
+		if !ok {
+			return nil, false
+		}
+		_, _, owned := plan.Owner(policy)
+		named := strings.HasPrefix(policy.Name, "segp.") || strings.HasPrefix(policy.Name, "csegp.")
+		return policy, owned || named
+	}
+	return handler.Funcs{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) {
+			if policy, ok := concerns(e.Object); ok && !e.IsInInitialList && !r.writes.isEcho(policy) {
+				enqueue(q, true, policy.Namespace)
+			}
+		},
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {
+			_, before := concerns(e.ObjectOld)
+			policy, after := concerns(e.ObjectNew)
+			if (before || after) && policy.ResourceVersion != e.ObjectOld.GetResourceVersion() && !r.writes.isEcho(policy) {
+				enqueue(q, true, policy.Namespace)
+			}
+		},
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) {
+			if policy, ok := concerns(e.Object); ok && !r.writes.sawDeletion(policy) {
+				enqueue(q, true, policy.Namespace)
+			}
+		},
+	}
+}
+
+// onNamespace wakes a namespace that appears, changes its labels or goes, and tells the cluster profiles, which may
+// select it now or not any more. Every namespace is looked at once after a start.
+func (r *NamespaceReconciler) onNamespace(tellClusterProfiles func(context.Context)) handler.Funcs {
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) {
+			enqueue(q, !e.IsInInitialList, e.Object.GetName())
+			tellClusterProfiles(ctx)
+		},
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
+			if maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) &&
+				e.ObjectOld.GetDeletionTimestamp().IsZero() == e.ObjectNew.GetDeletionTimestamp().IsZero() {
+				return
+			}
+			enqueue(q, true, e.ObjectNew.GetName())
+			tellClusterProfiles(ctx)
+		},
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) {
+			enqueue(q, true, e.Object.GetName())
+			tellClusterProfiles(ctx)
+		},
+	}
+}
+
+// onProfile wakes the namespaces of a profile whose spec changed, or that comes or goes.
+func (r *NamespaceReconciler) onProfile() handler.Funcs {
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) {
+			if !e.IsInInitialList {
+				enqueue(q, isNamespaced(e.Object), r.namespacesOf(ctx, e.Object)...)
+			}
+		},
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
+			if !profileChanged(e.ObjectOld, e.ObjectNew) {
+				return
+			}
+			namespaces := append(r.namespacesOf(ctx, e.ObjectNew), r.namespacesOf(ctx, e.ObjectOld)...)
+			enqueue(q, isNamespaced(e.ObjectNew), namespaces...)
+		},
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) {
+			enqueue(q, isNamespaced(e.Object), r.namespacesOf(ctx, e.Object)...)
+		},
+	}
+}
+
+func isNamespaced(profile client.Object) bool { return profile.GetNamespace() != "" }
+
+// profileChanged says whether what a profile wants may have changed. Its status does not count, its finalizers do.
+func profileChanged(before, after client.Object) bool {
+	return before.GetGeneration() != after.GetGeneration() || before.GetUID() != after.GetUID() ||
+		before.GetDeletionTimestamp().IsZero() != after.GetDeletionTimestamp().IsZero() ||
+		!reflect.DeepEqual(before.GetFinalizers(), after.GetFinalizers())
+}
+
+// namespacesOf lists the namespaces that a profile selects, and those where it is known to have left something.
+func (r *NamespaceReconciler) namespacesOf(ctx context.Context, obj client.Object) []string {
+	if isNamespaced(obj) {
+		return []string{obj.GetNamespace()}
+	}
+	profile, ok := obj.(*v1alpha1.ClusterSegmentationProfile)
+	if !ok {
+		return nil
+	}
+	p := snapshot.FromClusterSegmentationProfile(profile)
+	out := r.ledger.Namespaces(p.Key)
+	all, err := r.reader.Namespaces(ctx)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "List namespaces of a profile", "profile", p.Key.String())
+		return out
+	}
+	for _, ns := range all {
+		// A selector that cannot be read concerns every namespace, lest one be missed.
+		if selects, err := p.Selects(ns); selects || err != nil {
+			out = append(out, ns.Name)
+		}
+	}
+	return out
+}
+
+// onService wakes the namespaces whose policies depend on where the cluster's DNS is.
+func (r *NamespaceReconciler) onService() handler.Funcs {
+	wake := func(q queue) { enqueue(q, false, r.facts.readDNS()...) }
+	return handler.Funcs{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) {
+			if !e.IsInInitialList {
+				wake(q)
+			}
+		},
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {
+			before, ok := e.ObjectOld.(*corev1.Service)
+			after, ok2 := e.ObjectNew.(*corev1.Service)
+			if ok && ok2 && (!reflect.DeepEqual(before.Spec, after.Spec) || !maps.Equal(before.Labels, after.Labels)) {
+				wake(q)
+			}
+		},
+		DeleteFunc: func(_ context.Context, _ event.DeleteEvent, q queue) { wake(q) },
+	}
+}

@@ -1,0 +1,136 @@
+// Package applier carries a ChangeSet out. It decides nothing: the order and the guards come with the plan.
+package applier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"firebreak.dev/firebreak/internal/plan"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+// FieldOwner is the manager name of our writes.
+const FieldOwner = "firebreak"
+
+// Written is a committed write.
+type Written struct {
+	Change plan.Change
+	// ResourceVersion of the policy after the write; empty for a deletion.
+	ResourceVersion string
+}
+
+// Failure is a write that was refused or whose fate is unknown.
+type Failure struct {
+	Profile snapshot.ProfileKey
+	Policy  string
+	Err     error
+}
+
+// Outcome is what became of a ChangeSet.
+type Outcome struct {
+	Written  []Written
+	Failures []Failure
+	// Skipped is the number of changes that were left for later because an earlier step failed.
+	Skipped int
+}
+
+// Err joins the failures; nil when there is none.
+func (o Outcome) Err() error {
+	var errs []error
+	for _, f := range o.Failures {
+		errs = append(errs, f.Err)
+	}
+	return errors.Join(errs...)
+}
+
+// Apply carries out the steps in order. Within a step it goes on past a failure; after a step with a failure only urgent
+// changes follow.
+func Apply(ctx context.Context, c client.Client, set plan.ChangeSet) Outcome {
+	a := &application{client: c, versions: map[types.NamespacedName]string{}}
+	for _, step := range set.Steps {
+		failed := len(a.outcome.Failures) > 0
+		for _, change := range step {
+			if failed && !change.Urgent {
+				a.outcome.Skipped++
+				continue
+			}
+			a.apply(ctx, change)
+		}
+	}
+	return a.outcome
+}
+
+type application struct {
+	client  client.Client
+	outcome Outcome
+	// versions are the resourceVersions of what this application wrote, for a second write to the same policy.
+	versions map[types.NamespacedName]string
+}
+
+func (a *application) apply(ctx context.Context, change plan.Change) {
+	version, err := a.write(ctx, change)
+	if err != nil {
+		a.outcome.Failures = append(a.outcome.Failures, Failure{Profile: change.Profile, Policy: change.Name(), Err: err})
+		return
+	}
+	a.outcome.Written = append(a.outcome.Written, Written{Change: change, ResourceVersion: version})
+}
+
+func (a *application) write(ctx context.Context, change plan.Change) (string, error) {
+	switch {
+	case change.Live == nil:
+		policy := change.Desired.DeepCopy()
+		if err := a.client.Create(ctx, policy, client.FieldOwner(FieldOwner)); err != nil {
+			return "", explain("create", policy, err)
+		}
+		return policy.ResourceVersion, nil
+	case change.Desired == nil:
+		return "", a.delete(ctx, change.Live)
+	default:
+		policy := change.Desired.DeepCopy()
+		key := client.ObjectKeyFromObject(policy)
+		if version, ok := a.versions[key]; ok {
+			policy.ResourceVersion = version
+		}
+		if err := a.client.Update(ctx, policy, client.FieldOwner(FieldOwner)); err != nil {
+			return "", explain("update", policy, err)
+		}
+		a.versions[key] = policy.ResourceVersion
+		return policy.ResourceVersion, nil
+	}
+}
+
+// delete removes exactly the object that was judged: another one of this name, or a changed one, stays.
+func (a *application) delete(ctx context.Context, live *networkingv1.NetworkPolicy) error {
+	preconditions := client.Preconditions(metav1.Preconditions{UID: &live.UID, ResourceVersion: &live.ResourceVersion})
+	err := a.client.Delete(ctx, live.DeepCopy(), preconditions)
+	if err == nil || apierrors.IsNotFound(err) {
+		return nil
+	}
+	return explain("delete", live, err)
+}
+
+// explain names the policy and drops what would make the same error read differently each time, so that a condition that
+// quotes it does not change without cause.
+func explain(verb string, policy *networkingv1.NetworkPolicy, err error) error {
+	return fmt.Errorf("%s NetworkPolicy %s/%s: %w", verb, policy.Namespace, policy.Name, stable(err))
+}
+
+type stableError struct{ error }
+
+func (e stableError) Unwrap() error { return e.error }
+
+// Error is the error's text on one line, without the text that the API server repeats around it.
+func (e stableError) Error() string {
+	return strings.Join(strings.Fields(e.error.Error()), " ")
+}
+
+func stable(err error) error { return stableError{err} }

@@ -1,0 +1,222 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/compiler"
+	"firebreak.dev/firebreak/internal/plan"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+// ErrStale says that the cache contradicts the API server; it will catch up.
+var ErrStale = errors.New("the cache is behind the API server")
+
+// Reader reads from the cache, and from the API server itself where the cache must not be trusted.
+type Reader struct {
+	Cache   client.Reader
+	Live    client.Reader
+	Options snapshot.Options
+}
+
+// Namespace returns a namespace, or nil when there is none.
+func (r *Reader) Namespace(ctx context.Context, name string) (*snapshot.Namespace, error) {
+	var ns corev1.Namespace
+	if err := r.Cache.Get(ctx, types.NamespacedName{Name: name}, &ns); err != nil {
+		return nil, client.IgnoreNotFound(fmt.Errorf("read namespace %s: %w", name, err))
+	}
+	out := asNamespace(&ns)
+	return &out, nil
+}
+
+// Namespaces returns every namespace, sorted by name.
+func (r *Reader) Namespaces(ctx context.Context) ([]snapshot.Namespace, error) {
+	var list corev1.NamespaceList
+	if err := r.Cache.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list namespaces: %w", err)
+	}
+	out := make([]snapshot.Namespace, 0, len(list.Items))
+	for i := range list.Items {
+		out = append(out, asNamespace(&list.Items[i]))
+	}
+	slices.SortFunc(out, func(a, b snapshot.Namespace) int {
+		if a.Name < b.Name {
+			return -1
+		}
+		return 1
+	})
+	return out, nil
+}
+
+// asNamespace shares the labels with the cache, which replaces maps and never changes them.
+func asNamespace(ns *corev1.Namespace) snapshot.Namespace {
+	return snapshot.Namespace{Name: ns.Name, Labels: ns.Labels, Terminating: !ns.DeletionTimestamp.IsZero()}
+}
+
+// Load returns the snapshot of a namespace. The objects in it are shared with the cache and must not be changed.
+func (r *Reader) Load(ctx context.Context, ns snapshot.Namespace) (snapshot.Snapshot, error) {
+	s := snapshot.Snapshot{Namespace: ns, Options: r.Options}
+	var err error
+	if s.Policies, err = policies(ctx, r.Cache, ns.Name, client.UnsafeDisableDeepCopy); err != nil {
+		return s, err
+	}
+	if s.Profiles, err = r.profiles(ctx, ns.Name); err != nil {
+		return s, err
+	}
+	if err := r.refreshOutdated(ctx, &s); err != nil {
+		return s, err
+	}
+	for _, namespace := range r.Options.DNSNamespaces() {
+		var list corev1.ServiceList
+		if err := r.Cache.List(ctx, &list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+			return s, fmt.Errorf("list services of %s: %w", namespace, err)
+		}
+		s.Services = append(s.Services, list.Items...)
+	}
+	return s, nil
+}
+
+// LivePolicies returns the NetworkPolicies of a namespace from the API server itself.
+func (r *Reader) LivePolicies(ctx context.Context, namespace string) ([]*networkingv1.NetworkPolicy, error) {
+	return policies(ctx, r.Live, namespace)
+}
+
+func policies(ctx context.Context, reader client.Reader, namespace string, opts ...client.ListOption) ([]*networkingv1.NetworkPolicy, error) {
+	var list networkingv1.NetworkPolicyList
+	if err := reader.List(ctx, &list, append(opts, client.InNamespace(namespace))...); err != nil {
+		return nil, fmt.Errorf("list network policies of %s: %w", namespace, err)
+	}
+	out := make([]*networkingv1.NetworkPolicy, 0, len(list.Items))
+	for i := range list.Items {
+		out = append(out, &list.Items[i])
+	}
+	return out, nil
+}
+
+func (r *Reader) profiles(ctx context.Context, namespace string) ([]snapshot.Profile, error) {
+	var out []snapshot.Profile
+	var namespaced v1alpha1.SegmentationProfileList
+	if err := r.Cache.List(ctx, &namespaced, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list SegmentationProfiles of %s: %w", namespace, err)
+	}
+	for i := range namespaced.Items {
+		out = append(out, snapshot.FromSegmentationProfile(&namespaced.Items[i]))
+	}
+	cluster, err := r.ClusterProfiles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, cluster...)
+	slices.SortFunc(out, snapshot.Profile.Compare)
+	return out, nil
+}
+
+// ClusterProfiles returns every ClusterSegmentationProfile, without order.
+func (r *Reader) ClusterProfiles(ctx context.Context) ([]snapshot.Profile, error) {
+	var list v1alpha1.ClusterSegmentationProfileList
+	if err := r.Cache.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list ClusterSegmentationProfiles: %w", err)
+	}
+	out := make([]snapshot.Profile, 0, len(list.Items))
+	for i := range list.Items {
+		out = append(out, fromCluster(&list.Items[i]))
+	}
+	return out, nil
+}
+
+func fromCluster(obj *v1alpha1.ClusterSegmentationProfile) snapshot.Profile {
+	p := snapshot.FromClusterSegmentationProfile(obj)
+	p.Unguarded = !p.Deleting && !slices.Contains(obj.Finalizers, v1alpha1.Finalizer)
+	return p
+}
+
+// Profile reads a profile by key; ok is false when there is none.
+func Profile(ctx context.Context, reader client.Reader, key snapshot.ProfileKey) (p snapshot.Profile, ok bool, err error) {
+	name := types.NamespacedName{Namespace: key.Namespace, Name: key.Name}
+	if key.Kind == v1alpha1.KindSegmentationProfile {
+		var obj v1alpha1.SegmentationProfile
+		if err = reader.Get(ctx, name, &obj); err == nil {
+			return snapshot.FromSegmentationProfile(&obj), true, nil
+		}
+	} else {
+		var obj v1alpha1.ClusterSegmentationProfile
+		if err = reader.Get(ctx, name, &obj); err == nil {
+			return fromCluster(&obj), true, nil
+		}
+	}
+	if apierrors.IsNotFound(err) {
+		return p, false, nil
+	}
+	return p, false, fmt.Errorf("read %s: %w", key, err)
+}
+
+// refreshOutdated replaces each profile whose policies were written for a later generation than the cache shows: what an
+// earlier leader wrote for a newer profile must not be reverted from an older one.
+func (r *Reader) refreshOutdated(ctx context.Context, s *snapshot.Snapshot) error {
+	for i, p := range s.Profiles {
+		if !stampedLater(p, s.Policies) {
+			continue
+		}
+		fresh, ok, err := Profile(ctx, r.Live, p.Key)
+		if err != nil {
+			return err
+		}
+		if !ok || fresh.UID != p.UID {
+			return fmt.Errorf("%s: %w", p.Key, ErrStale)
+		}
+		s.Profiles[i] = fresh
+	}
+	return nil
+}
+
+func stampedLater(p snapshot.Profile, live []*networkingv1.NetworkPolicy) bool {
+	for _, policy := range live {
+		if key, uid, ok := plan.Owner(policy); !ok || key != p.Key || uid != p.UID {
+			continue
+		}
+		stamp, err := strconv.ParseInt(policy.Annotations[v1alpha1.AnnotationProfileGeneration], 10, 64)
+		if err == nil && stamp > p.Generation {
+			return true
+		}
+	}
+	return false
+}
+
+// Gone returns an output that removes for each profile that owns a policy here and does not exist any more, which is
+// asked of the API server itself: the cache alone is no proof. ErrStale when a profile exists that the cache lacks.
+func (r *Reader) Gone(ctx context.Context, s snapshot.Snapshot) ([]compiler.Output, error) {
+	known := map[snapshot.ProfileKey]bool{}
+	for _, p := range s.Profiles {
+		known[p.Key] = true
+	}
+	var out []compiler.Output
+	for _, policy := range s.Policies {
+		key, uid, ok := plan.Owner(policy)
+		if !ok || known[key] {
+			continue
+		}
+		known[key] = true
+		_, exists, err := Profile(ctx, r.Live, key)
+		if err != nil {
+			return nil, err
+		}
+		if exists {
+			return nil, fmt.Errorf("%s: %w", key, ErrStale)
+		}
+		out = append(out, compiler.Output{
+			Profile:     snapshot.Profile{Key: key, UID: uid, Deleting: true},
+			Disposition: compiler.Remove,
+		})
+	}
+	return out, nil
+}

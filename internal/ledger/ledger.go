@@ -1,0 +1,102 @@
+// Package ledger remembers, in memory, what became of every profile in every namespace. Namespace reconciliation writes
+// it, the status controllers fold it into the profiles' status. It is rebuilt by the first pass after a start.
+package ledger
+
+import (
+	"reflect"
+	"sync"
+
+	"firebreak.dev/firebreak/internal/report"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+// Ledger is safe for concurrent use.
+type Ledger struct {
+	mu      sync.Mutex
+	entries map[snapshot.ProfileKey]map[string]report.Outcome
+	drift   map[snapshot.ProfileKey]*driftCount
+	notify  func(snapshot.ProfileKey)
+}
+
+// New returns an empty ledger. Notify is called, outside any lock, with each profile of which something changed.
+func New(notify func(snapshot.ProfileKey)) *Ledger {
+	return &Ledger{
+		entries: map[snapshot.ProfileKey]map[string]report.Outcome{},
+		drift:   map[snapshot.ProfileKey]*driftCount{},
+		notify:  notify,
+	}
+}
+
+// Record replaces what is known of one profile in one namespace.
+func (l *Ledger) Record(profile snapshot.ProfileKey, namespace string, entry report.Outcome) {
+	l.mu.Lock()
+	byNamespace, ok := l.entries[profile]
+	if !ok {
+		byNamespace = map[string]report.Outcome{}
+		l.entries[profile] = byNamespace
+	}
+	before, had := byNamespace[namespace]
+	byNamespace[namespace] = entry
+	changed := !had || !reflect.DeepEqual(before, entry)
+	l.mu.Unlock()
+	if changed {
+		l.notify(profile)
+	}
+}
+
+// Forget drops what is known of one profile in one namespace.
+func (l *Ledger) Forget(profile snapshot.ProfileKey, namespace string) {
+	l.mu.Lock()
+	_, had := l.entries[profile][namespace]
+	delete(l.entries[profile], namespace)
+	l.mu.Unlock()
+	if had {
+		l.notify(profile)
+	}
+}
+
+// ForgetNamespace drops a namespace that is gone.
+func (l *Ledger) ForgetNamespace(namespace string) {
+	var concerned []snapshot.ProfileKey
+	l.mu.Lock()
+	for profile, byNamespace := range l.entries {
+		if _, ok := byNamespace[namespace]; ok {
+			delete(byNamespace, namespace)
+			concerned = append(concerned, profile)
+		}
+	}
+	l.mu.Unlock()
+	for _, profile := range concerned {
+		l.notify(profile)
+	}
+}
+
+// ForgetProfile drops a profile that is gone.
+func (l *Ledger) ForgetProfile(profile snapshot.ProfileKey) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.entries, profile)
+	delete(l.drift, profile)
+}
+
+// Of returns a copy of what is known of a profile, by namespace.
+func (l *Ledger) Of(profile snapshot.ProfileKey) map[string]report.Outcome {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := make(map[string]report.Outcome, len(l.entries[profile]))
+	for namespace, entry := range l.entries[profile] {
+		out[namespace] = entry
+	}
+	return out
+}
+
+// Namespaces lists the namespaces in which something is known of a profile, without order.
+func (l *Ledger) Namespaces(profile snapshot.ProfileKey) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []string
+	for namespace := range l.entries[profile] {
+		out = append(out, namespace)
+	}
+	return out
+}

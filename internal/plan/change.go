@@ -1,0 +1,168 @@
+package plan
+
+import (
+	"maps"
+	"slices"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/networkpolicy"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+func isDefaultDeny(policy *networkingv1.NetworkPolicy) bool {
+	return policy.Labels[v1alpha1.LabelTier] == v1alpha1.DefaultDenyTier
+}
+
+// admitsNothing says whether a policy is, by what it does rather than by its labels, one that only denies.
+func admitsNothing(policy *networkingv1.NetworkPolicy) bool {
+	return len(networkpolicy.Admitted(policy.Spec)) == 0
+}
+
+func (p *planner) add(step Step, c Change) { p.steps[step] = append(p.steps[step], c) }
+
+func (p *planner) create(want wanted) {
+	change := Change{Profile: want.profile.Key, Desired: want.policy}
+	if hash, ok := p.in.Applied[want.policy.Name]; ok && hash == want.policy.Annotations[annotationHash] {
+		change.Drift = "deleted"
+	}
+	if isDefaultDeny(want.policy) {
+		p.add(StepIsolate, change)
+		return
+	}
+	p.add(StepExtend, change)
+}
+
+func (p *planner) delete(live *networkingv1.NetworkPolicy, profile snapshot.ProfileKey) {
+	change := Change{Profile: profile, Live: live}
+	// A policy that selects every pod and admits nothing takes from others' pods what they will be allowed, whatever its
+	// labels say, so it goes before the policies that allow.
+	if isDefaultDeny(live) || (selectsEveryPod(live) && admitsNothing(live)) {
+		p.add(StepOpen, change)
+		return
+	}
+	p.add(StepPrune, change)
+}
+
+func selectsEveryPod(policy *networkingv1.NetworkPolicy) bool {
+	return len(policy.Spec.PodSelector.MatchLabels) == 0 && len(policy.Spec.PodSelector.MatchExpressions) == 0
+}
+
+// update brings a live policy to the desired form: the whole spec, and our own labels, annotations and owner. What
+// others added to its metadata stays.
+func (p *planner) update(live *networkingv1.NetworkPolicy, want wanted) {
+	difference := networkpolicy.Compare(live.Spec, want.policy.Spec)
+	metadata := metadataChange(live, want.policy)
+	if difference.Equal && metadata == "" {
+		return
+	}
+	change := Change{Profile: want.profile.Key, Live: live, Desired: merged(live, want.policy)}
+	// The hash says which spec we wrote last: if that is the desired one, somebody else made the difference.
+	drifted := live.Annotations[annotationHash] == want.policy.Annotations[annotationHash] ||
+		p.in.Applied[live.Name] == want.policy.Annotations[annotationHash]
+	switch {
+	case !difference.Equal && drifted:
+		change.Drift = networkpolicy.Describe(live.Spec, want.policy.Spec)
+	case difference.Equal && claim(live, want.profile) == ours && metadata == metadataLost:
+		change.Drift = metadataLost
+	}
+	switch {
+	case difference.Equal:
+		p.add(StepExtend, change)
+	case isDefaultDeny(want.policy):
+		p.add(StepIsolate, change)
+	case change.Drift != "":
+		change.Urgent = true
+		p.add(StepExchange, change)
+	case difference.Selector || (difference.Adds && difference.Removes):
+		p.add(StepExchange, change)
+	case difference.Removes:
+		p.add(StepNarrow, change)
+	default:
+		p.add(StepExtend, change)
+	}
+}
+
+// splitMixedUpdates makes two writes of each update that admits both more and less, when there are several: first one
+// that admits the old and the new, later one that leaves the new. What moves from one policy to another, for pods that
+// both select, would otherwise be lost for a moment in either order. A single one goes last and needs no split.
+func (p *planner) splitMixedUpdates() {
+	splittable := func(c Change) bool {
+		return !c.Urgent && !networkpolicy.Compare(c.Live.Spec, c.Desired.Spec).Selector
+	}
+	mixed := 0
+	for _, c := range p.steps[StepExchange] {
+		if !c.Urgent {
+			mixed++
+		}
+	}
+	if mixed < 2 {
+		return
+	}
+	var stay []Change
+	for _, c := range p.steps[StepExchange] {
+		if !splittable(c) {
+			stay = append(stay, c)
+			continue
+		}
+		widened := c
+		widened.Desired = c.Desired.DeepCopy()
+		widened.Desired.Spec = networkpolicy.Union(c.Live.Spec, c.Desired.Spec)
+		widened.Desired.Annotations[annotationHash] = networkpolicy.Hash(widened.Desired.Spec)
+		p.add(StepExtend, widened)
+		p.add(StepNarrow, c)
+	}
+	p.steps[StepExchange] = stay
+}
+
+// merged is the live policy with the desired spec and our own metadata, ready for an update.
+func merged(live, desired *networkingv1.NetworkPolicy) *networkingv1.NetworkPolicy {
+	out := live.DeepCopy()
+	out.Spec = *desired.Spec.DeepCopy()
+	if out.Labels == nil {
+		out.Labels = map[string]string{}
+	}
+	if out.Annotations == nil {
+		out.Annotations = map[string]string{}
+	}
+	maps.Copy(out.Labels, desired.Labels)
+	maps.Copy(out.Annotations, desired.Annotations)
+	owner := desired.OwnerReferences[0]
+	out.OwnerReferences = slices.DeleteFunc(out.OwnerReferences, func(ref metav1.OwnerReference) bool {
+		// The former owner of this name, or the same one in another form.
+		return ref.UID == owner.UID || (ref.Kind == owner.Kind && ref.Name == owner.Name && ref.APIVersion == owner.APIVersion)
+	})
+	out.OwnerReferences = append(out.OwnerReferences, owner)
+	return out
+}
+
+// metadataLost is the drift of a policy whose spec is right.
+const metadataLost = "labels, annotations or owner changed"
+
+// metadataChange says whether our part of the metadata must be written: metadataLost when something was changed or
+// removed, "purpose" when only our own wording is new. The generation stamp alone never causes a write.
+func metadataChange(live, desired *networkingv1.NetworkPolicy) string {
+	for k, v := range desired.Labels {
+		if live.Labels[k] != v {
+			return metadataLost
+		}
+	}
+	owner := desired.OwnerReferences[0]
+	owned := slices.ContainsFunc(live.OwnerReferences, func(ref metav1.OwnerReference) bool {
+		return ref.UID == owner.UID && ref.Kind == owner.Kind && ref.Name == owner.Name && ref.Controller != nil && *ref.Controller &&
+			ref.APIVersion == owner.APIVersion && ref.BlockOwnerDeletion != nil && *ref.BlockOwnerDeletion
+	})
+	if !owned {
+		return metadataLost
+	}
+	if live.Annotations[v1alpha1.AnnotationPurpose] != desired.Annotations[v1alpha1.AnnotationPurpose] {
+		return "purpose"
+	}
+	if live.Annotations[v1alpha1.AnnotationProfileUID] != desired.Annotations[v1alpha1.AnnotationProfileUID] ||
+		live.Annotations[annotationHash] != desired.Annotations[annotationHash] {
+		return metadataLost
+	}
+	return ""
+}

@@ -1,0 +1,86 @@
+package plan
+
+import (
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+// Step is a place in the order in which a ChangeSet is carried out. Within a step the order does not matter; a later
+// step must not begin after a failure in an earlier one, but for the changes that are Urgent.
+type Step int
+
+const (
+	// StepExtend creates policies of tiers and lets existing ones admit more.
+	StepExtend Step = iota
+	// StepExchange updates a policy that admits both more and less, once everything else that is new stands; and closes
+	// holes that somebody made in a tier's policy.
+	StepExchange
+	// StepOpen deletes default-denies that are wanted no more. Only now: pods that the new policies select are isolated
+	// by these.
+	StepOpen
+	// StepIsolate creates or restores default-denies, now that every tier has its policy.
+	StepIsolate
+	// StepNarrow lets policies admit less.
+	StepNarrow
+	// StepPrune deletes policies of tiers.
+	StepPrune
+
+	stepCount
+)
+
+// Change is one write.
+type Change struct {
+	Profile snapshot.ProfileKey
+	// Live is the policy as it was when the plan was made; nil to create. Its UID and resourceVersion guard the write.
+	Live *networkingv1.NetworkPolicy
+	// Desired is the whole policy to write; nil to delete.
+	Desired *networkingv1.NetworkPolicy
+	// Drift says in words what somebody had changed; empty when the profile or the cluster changed instead.
+	Drift string
+	// Urgent changes go ahead although an earlier step failed: they close a hole that somebody made, and take away
+	// nothing that the policy was ever to allow.
+	Urgent bool
+}
+
+// Name is the name of the policy concerned.
+func (c Change) Name() string {
+	if c.Desired != nil {
+		return c.Desired.Name
+	}
+	return c.Live.Name
+}
+
+// Conflict is a policy that is not ours under a name that a profile needs. It is never touched.
+type Conflict struct {
+	Profile snapshot.ProfileKey
+	Policy  string
+}
+
+// Drift is a policy that somebody changed and that is not put right, because its profile is frozen.
+type Drift struct {
+	Profile snapshot.ProfileKey
+	Policy  string
+}
+
+// PreviewCounts is what a previewing profile would change in one namespace.
+type PreviewCounts struct {
+	Create, Update, Delete int32
+}
+
+// ChangeSet is everything to be done in one namespace. The zero value is nothing.
+type ChangeSet struct {
+	Steps     [stepCount][]Change
+	Conflicts []Conflict
+	Frozen    []Drift
+	Previews  map[snapshot.ProfileKey]PreviewCounts
+}
+
+// Len is the number of writes.
+func (s ChangeSet) Len() int {
+	n := 0
+	for _, step := range s.Steps {
+		n += len(step)
+	}
+	return n
+}

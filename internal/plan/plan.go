@@ -1,0 +1,171 @@
+// Package plan subtracts what is there from what should be there: for one namespace, the live policies from the compiled
+// ones. The difference is a ChangeSet, in an order that never cuts off what was and stays allowed and never opens what
+// neither the old state nor the new one allows. Pure; package applier carries a ChangeSet out.
+package plan
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"firebreak.dev/firebreak/internal/compiler"
+	"firebreak.dev/firebreak/internal/networkpolicy"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+// Input is what a plan is made from.
+type Input struct {
+	// Outputs is what each profile wants in this namespace. A profile that is known to be gone stands here too, with
+	// Disposition Remove.
+	Outputs []compiler.Output
+	// Live are the NetworkPolicies of the namespace, ours and others. They are not changed.
+	Live []*networkingv1.NetworkPolicy
+	// Applied holds the hash of the spec that this process last wrote or found right, by policy name. It tells a policy
+	// that somebody deleted from one that is new. Nil when nothing is remembered.
+	Applied map[string]string
+}
+
+// New returns the plan for a namespace. Equal input gives an equal plan.
+func New(in Input) ChangeSet {
+	p := &planner{in: in, desired: map[string]wanted{}, profiles: map[snapshot.ProfileKey]compiler.Output{}}
+	for _, out := range in.Outputs {
+		p.profiles[out.Profile.Key] = out
+		if out.Disposition != compiler.Enforce {
+			continue
+		}
+		for i := range out.Policies {
+			p.desired[out.Policies[i].Name] = wanted{&out.Policies[i], out.Profile}
+		}
+	}
+	p.matchLive()
+	for _, name := range slices.Sorted(maps.Keys(p.desired)) {
+		p.create(p.desired[name])
+	}
+	p.withholdConflicted()
+	p.splitMixedUpdates()
+	for i := range p.steps {
+		slices.SortFunc(p.steps[i], func(a, b Change) int { return cmp.Compare(a.Name(), b.Name()) })
+	}
+	return ChangeSet{Steps: p.steps, Conflicts: p.conflicts, Frozen: p.frozen, Previews: p.previews()}
+}
+
+// wanted is a desired policy and the profile that wants it.
+type wanted struct {
+	policy  *networkingv1.NetworkPolicy
+	profile snapshot.Profile
+}
+
+type planner struct {
+	in       Input
+	profiles map[snapshot.ProfileKey]compiler.Output
+	// desired shrinks as live policies are matched to it; what is left must be created.
+	desired   map[string]wanted
+	steps     [stepCount][]Change
+	conflicts []Conflict
+	frozen    []Drift
+}
+
+// matchLive decides about every live policy.
+func (p *planner) matchLive() {
+	live := slices.Clone(p.in.Live)
+	slices.SortFunc(live, func(a, b *networkingv1.NetworkPolicy) int { return cmp.Compare(a.Name, b.Name) })
+	for _, policy := range live {
+		want, isWanted := p.desired[policy.Name]
+		if !isWanted {
+			p.unwanted(policy)
+			continue
+		}
+		delete(p.desired, policy.Name)
+		switch claim(policy, want.profile) {
+		case ours, adoptable:
+			p.update(policy, want)
+		case foreign:
+			p.conflicts = append(p.conflicts, Conflict{Profile: want.profile.Key, Policy: policy.Name})
+		}
+	}
+}
+
+// unwanted decides about a live policy that no enforcing profile wants.
+func (p *planner) unwanted(live *networkingv1.NetworkPolicy) {
+	key, uid, ok := Owner(live)
+	if !ok {
+		return
+	}
+	out, known := p.profiles[key]
+	if !known {
+		return
+	}
+	sameProfile := out.Profile.UID == uid
+	switch out.Disposition {
+	case compiler.Enforce, compiler.Remove:
+		// Also one of a former profile of this name: the garbage collector would take it, but in no order.
+		if sameProfile || bearsLabels(live, key) {
+			p.delete(live, key)
+		}
+	case compiler.Preview, compiler.Freeze:
+		if sameProfile && live.Annotations[annotationHash] != networkpolicy.Hash(live.Spec) {
+			p.frozen = append(p.frozen, Drift{Profile: key, Policy: live.Name})
+		}
+	}
+}
+
+// withholdConflicted takes out what must not happen while a policy of the same profile cannot be written: without it,
+// isolating, narrowing or deleting could cut off what the missing policy is to allow.
+func (p *planner) withholdConflicted() {
+	if len(p.conflicts) == 0 {
+		return
+	}
+	conflicted := map[snapshot.ProfileKey]bool{}
+	for _, c := range p.conflicts {
+		conflicted[c.Profile] = true
+	}
+	for _, step := range []Step{StepExchange, StepOpen, StepIsolate, StepNarrow, StepPrune} {
+		p.steps[step] = slices.DeleteFunc(p.steps[step], func(c Change) bool {
+			return conflicted[c.Profile] && c.Drift == ""
+		})
+	}
+}
+
+// previews counts what each previewing profile would change.
+func (p *planner) previews() map[snapshot.ProfileKey]PreviewCounts {
+	out := map[snapshot.ProfileKey]PreviewCounts{}
+	for key, output := range p.profiles {
+		if output.Disposition != compiler.Preview {
+			continue
+		}
+		replaced := key
+		replaced.Name = output.Profile.PreviewOf
+		out[key] = countPreview(output, p.in.Live, replaced)
+	}
+	return out
+}
+
+// countPreview compares what a profile would want with its own live policies, and counts those of the profile that it
+// would replace as deleted.
+func countPreview(output compiler.Output, live []*networkingv1.NetworkPolicy, replaced snapshot.ProfileKey) PreviewCounts {
+	var counts PreviewCounts
+	mine := map[string]*networkingv1.NetworkPolicy{}
+	for _, policy := range live {
+		key, _, ok := Owner(policy)
+		switch {
+		case ok && key == output.Profile.Key:
+			mine[policy.Name] = policy
+		case ok && replaced.Name != "" && key == replaced:
+			counts.Delete++
+		}
+	}
+	for _, want := range output.Policies {
+		have, exists := mine[want.Name]
+		switch {
+		case !exists:
+			counts.Create++
+		case !networkpolicy.Compare(have.Spec, want.Spec).Equal:
+			counts.Update++
+		}
+		delete(mine, want.Name)
+	}
+	counts.Delete += int32(len(mine)) //nolint:gosec // a namespace holds far fewer policies than an int32 counts
+	return counts
+}

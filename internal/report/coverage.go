@@ -1,0 +1,138 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/labels"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/finding"
+	"firebreak.dev/firebreak/internal/selector"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+// coverage is which pods the tiers select.
+type coverage struct {
+	tiers    []v1alpha1.TierStatus
+	findings []v1alpha1.Finding
+}
+
+// tierCount is the work on one tier.
+type tierCount struct {
+	tier       v1alpha1.ClusterTier
+	selector   labels.Selector
+	pods       int
+	namespaces int
+	hostPods   int
+	hostWhere  string
+}
+
+// cover counts the pods of each tier. A profile whose selectors cannot be read has no coverage to speak of.
+func cover(in Input) coverage {
+	if invalid, _ := errorsOf(in); len(invalid) > 0 {
+		return coverage{}
+	}
+	counts := make([]tierCount, 0, len(in.Profile.Tiers))
+	for _, tier := range in.Profile.Tiers {
+		compiled, err := selector.Compile(selector.FromAPI(tier.PodSelector))
+		if err != nil {
+			return coverage{}
+		}
+		counts = append(counts, tierCount{tier: tier, selector: compiled})
+	}
+	overlaps := map[[2]string]string{}
+	for _, ns := range in.Namespaces {
+		if !ns.Protected {
+			coverNamespace(ns, counts, overlaps)
+		}
+	}
+	return summarise(in, counts, overlaps)
+}
+
+func coverNamespace(ns NamespaceFacts, counts []tierCount, overlaps map[[2]string]string) {
+	var here []int
+	for i := range counts {
+		if lives, err := snapshot.TierLivesIn(counts[i].tier, ns.Namespace); err == nil && lives {
+			counts[i].namespaces++
+			here = append(here, i)
+		}
+	}
+	for _, class := range ns.Pods {
+		var in []int
+		for _, i := range here {
+			if counts[i].selector.Matches(labels.Set(class.Labels)) {
+				in = append(in, i)
+			}
+		}
+		for n, i := range in {
+			count := &counts[i]
+			if class.HostNetwork {
+				count.hostPods += class.Count
+				count.hostWhere = firstOf(count.hostWhere, ns.Namespace.Name)
+				continue
+			}
+			count.pods += class.Count
+			for _, j := range in[n+1:] {
+				pair := [2]string{count.tier.Name, counts[j].tier.Name}
+				overlaps[pair] = firstOf(overlaps[pair], ns.Namespace.Name)
+			}
+		}
+	}
+}
+
+func firstOf(have, next string) string {
+	if have != "" {
+		return have
+	}
+	return next
+}
+
+func summarise(in Input, counts []tierCount, overlaps map[[2]string]string) coverage {
+	var out coverage
+	for _, c := range counts {
+		out.tiers = append(out.tiers, v1alpha1.TierStatus{
+			Name: c.tier.Name, Pods: int32(c.pods), Namespaces: int32(c.namespaces), //nolint:gosec // a cluster holds far fewer pods
+		})
+		if !in.PodsKnown {
+			continue
+		}
+		place := "tier " + c.tier.Name
+		if c.pods == 0 && c.hostPods == 0 {
+			out.findings = append(out.findings, finding.New(v1alpha1.CodeTierSelectsNothing, in.Profile.Key.Namespace, place,
+				"Tier %s selects no pod; compare its podSelector with the labels of the pods that are meant.", c.tier.Name))
+		}
+		if c.hostPods > 0 {
+			out.findings = append(out.findings, finding.New(v1alpha1.CodeHostNetworkPod, c.hostWhere, place,
+				"Tier %s selects pods on the host network, which NetworkPolicies do not govern; move them off it or narrow the podSelector.", c.tier.Name))
+		}
+	}
+	for pair, where := range overlaps {
+		out.findings = append(out.findings, finding.New(v1alpha1.CodeTiersOverlap, where, fmt.Sprintf("tiers %s, %s", pair[0], pair[1]),
+			"Tiers %s and %s select the same pods, which may do what either may; make the podSelectors exclude each other.", pair[0], pair[1]))
+	}
+	out.findings = finding.Sort(out.findings)
+	return out
+}
+
+// protectedFinding names the protected namespaces that a cluster profile passes over.
+func protectedFinding(in Input) []v1alpha1.Finding {
+	if in.Profile.Key.Kind != v1alpha1.KindClusterSegmentationProfile {
+		return nil
+	}
+	var names []string
+	for _, ns := range in.Namespaces {
+		if ns.Protected {
+			names = append(names, ns.Namespace.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	shown := strings.Join(names[:min(len(names), 5)], ", ")
+	if len(names) > 5 {
+		shown += fmt.Sprintf(" and %d more", len(names)-5)
+	}
+	return []v1alpha1.Finding{finding.New(v1alpha1.CodeProtectedNamespace, "", "namespaceSelector",
+		"Protected namespaces are selected and passed over: %s; exclude them in namespaceSelector to make this plain.", shown)}
+}

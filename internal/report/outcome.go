@@ -1,0 +1,85 @@
+// Package report words what is known of a profile: conditions, counts, findings. It is a pure function of what every
+// namespace came to, what pods there are, and the status as it was. It never says more than is known.
+package report
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/plan"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+// State is how far a profile has come in a namespace.
+type State string
+
+const (
+	// Applied: the live policies equal the desired ones (in Preview: the preview is computed).
+	Applied State = "Applied"
+	// Applying: they differ, and writes are under way.
+	Applying State = "Applying"
+	// Failed: they differ, and writing failed.
+	Failed State = "Failed"
+	// Conflicted: somebody else's policy bears a name that is needed.
+	Conflicted State = "Conflicted"
+	// Frozen: what the profile wants is not known; nothing is written.
+	Frozen State = "Frozen"
+	// Removed: the profile has no policies left here.
+	Removed State = "Removed"
+)
+
+// Outcome is what became of one profile in one namespace.
+type Outcome struct {
+	UID        types.UID
+	Generation int64
+	State      State
+	// Policies is the number of policies that the profile has in the namespace now.
+	Policies int
+	// Error is the first failure in words; empty unless State is Failed.
+	Error string
+	// Findings of the namespace, without order.
+	Findings []v1alpha1.Finding
+	Preview  plan.PreviewCounts
+}
+
+// Drift is the corrections that status does not speak of yet.
+type Drift struct {
+	Corrections int64
+	LastTime    time.Time
+	// LastPolicy is namespace/name; LastChange says what had been changed.
+	LastPolicy, LastChange string
+}
+
+// NamespaceFacts is what is known of one namespace that matters to a profile.
+type NamespaceFacts struct {
+	Namespace snapshot.Namespace
+	// Protected: the profile matches the namespace, and nothing is written there.
+	Protected bool
+	// Outcome is nil when the namespace was not yet examined.
+	Outcome *Outcome
+	// Pods are the running pods, by class; nil when there are none.
+	Pods []PodClass
+}
+
+// PodClass is a number of pods that are alike in all that matters here.
+type PodClass struct {
+	Labels      map[string]string
+	HostNetwork bool
+	Count       int
+}
+
+// Input is what a status is made from.
+type Input struct {
+	Profile  snapshot.Profile
+	Previous v1alpha1.ProfileStatus
+	// Namespaces are those that the profile matches, protected ones among them, by name. Terminating ones are left out.
+	Namespaces []NamespaceFacts
+	// Elsewhere is the number of policies that the profile still has in other namespaces.
+	Elsewhere int
+	// PodsKnown is false until all pods have been listed once.
+	PodsKnown bool
+	Drift     Drift
+	Now       time.Time
+}

@@ -1,0 +1,133 @@
+package report
+
+import (
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/finding"
+	"firebreak.dev/firebreak/internal/validation"
+)
+
+// Status returns the status that a profile should have. While not every namespace has been examined since this process
+// began, a status that an earlier one wrote for the same generation and number of namespaces stands, unless a namespace
+// examined so far contradicts it.
+func Status(in Input) v1alpha1.ProfileStatus {
+	t := tallyOf(in)
+	verdict := judge(in, t)
+	if verdict.unexamined && standsStill(in, t) {
+		return withDrift(in.Previous, in.Drift)
+	}
+	coverage := cover(in)
+	status := v1alpha1.ProfileStatus{
+		ObservedGeneration: in.Profile.Generation,
+		Namespaces:         t.counts(),
+		Policies:           int32(t.policies + in.Elsewhere), //nolint:gosec // a cluster holds far fewer policies
+		Tiers:              coverage.tiers,
+		Drift:              in.Previous.Drift,
+		Preview:            t.preview(in.Profile),
+	}
+	if !in.PodsKnown {
+		status.Tiers = in.Previous.Tiers
+	}
+	findings := finding.Sort(append(append(t.findings, coverage.findings...), protectedFinding(in)...))
+	status.FindingCounts = finding.Count(findings)
+	status.Findings = findings[:min(len(findings), finding.MaxInStatus)]
+	if len(status.Findings) == 0 {
+		status.Findings = nil
+	}
+	status.Conditions = conditions(in, verdict, coverage, findings)
+	return withDrift(status, in.Drift)
+}
+
+// standsStill says whether nothing known contradicts the status that is there.
+func standsStill(in Input, t tally) bool {
+	previous := in.Previous
+	return !in.Profile.Deleting &&
+		previous.ObservedGeneration == in.Profile.Generation &&
+		previous.Namespaces != nil && previous.Namespaces.Selected == t.selected && previous.Namespaces.Refused == t.refused &&
+		t.applying == 0 && t.failed == 0 && t.conflicted == 0
+}
+
+func withDrift(status v1alpha1.ProfileStatus, drift Drift) v1alpha1.ProfileStatus {
+	if drift.Corrections == 0 {
+		return status
+	}
+	next := v1alpha1.DriftStatus{
+		Corrections: drift.Corrections, LastPolicy: drift.LastPolicy, LastChange: drift.LastChange,
+		LastTime: &metav1.Time{Time: drift.LastTime.Truncate(1e9)},
+	}
+	if status.Drift != nil {
+		next.Corrections += status.Drift.Corrections
+	}
+	status.Drift = &next
+	return status
+}
+
+// tally counts the namespaces of a profile.
+type tally struct {
+	selected, refused, examined, applied, applying, failed, conflicted int32
+	policies                                                           int
+	firstFailure, firstConflict                                        string
+	findings                                                           []v1alpha1.Finding
+	create, update, remove                                             int32
+}
+
+func tallyOf(in Input) tally {
+	var t tally
+	for _, ns := range in.Namespaces {
+		if ns.Protected {
+			t.refused++
+			continue
+		}
+		t.selected++
+		if ns.Outcome == nil {
+			continue
+		}
+		t.policies += ns.Outcome.Policies
+		if ns.Outcome.UID != in.Profile.UID || ns.Outcome.Generation != in.Profile.Generation {
+			continue
+		}
+		t.examined++
+		t.add(ns.Namespace.Name, *ns.Outcome)
+	}
+	return t
+}
+
+func (t *tally) add(namespace string, o Outcome) {
+	t.findings = append(t.findings, o.Findings...)
+	t.create += o.Preview.Create
+	t.update += o.Preview.Update
+	t.remove += o.Preview.Delete
+	switch o.State {
+	case Applied:
+		t.applied++
+	case Applying:
+		t.applying++
+	case Failed:
+		t.failed++
+		if t.firstFailure == "" {
+			t.firstFailure = fmt.Sprintf("Namespace %s: %s", namespace, o.Error)
+		}
+	case Conflicted:
+		t.conflicted++
+		if t.firstConflict == "" {
+			t.firstConflict = o.Error
+		}
+	case Frozen, Removed:
+	}
+}
+
+func (t *tally) counts() *v1alpha1.NamespaceCounts {
+	return &v1alpha1.NamespaceCounts{Selected: t.selected, Applied: t.applied, Failed: t.failed + t.conflicted, Refused: t.refused}
+}
+
+func errorsOf(in Input) (invalid, unsupported field.ErrorList) {
+	invalid = validation.Validate(in.Profile)
+	if len(invalid) == 0 {
+		unsupported = validation.Unsupported(in.Profile)
+	}
+	return invalid, unsupported
+}

@@ -1,0 +1,118 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+// verdict is where a profile stands as a whole: what Accepted, Ready, Reconciling and Stalled say.
+type verdict struct {
+	accepted bool
+	ready    bool
+	// stalled: nothing will change until somebody acts. Otherwise, when not ready, work goes on.
+	stalled bool
+	// unexamined: not every namespace is known yet.
+	unexamined      bool
+	reason, message string
+}
+
+func judge(in Input, t tally) verdict {
+	invalid, unsupported := errorsOf(in)
+	namespaced := in.Profile.Key.Kind == v1alpha1.KindSegmentationProfile
+	switch {
+	case in.Profile.Deleting:
+		return verdict{accepted: true, reason: v1alpha1.ReasonDeleting, message: deletingMessage(t.policies + in.Elsewhere)}
+	case len(invalid) > 0:
+		return verdict{stalled: true, reason: v1alpha1.ReasonInvalid, message: refusal(invalid, t.policies)}
+	case len(unsupported) > 0:
+		return verdict{stalled: true, reason: v1alpha1.ReasonNotSupported, message: refusal(unsupported, t.policies)}
+	case namespaced && t.refused > 0:
+		return verdict{stalled: true, reason: v1alpha1.ReasonProtectedNamespace, message: fmt.Sprintf(
+			"Namespace %s is protected, so nothing is written there; move the profile, or change --protected-namespaces.", in.Profile.Key.Namespace)}
+	}
+	v := verdict{accepted: true}
+	v.unexamined = t.examined < t.selected
+	switch {
+	case t.failed > 0:
+		v.reason = v1alpha1.ReasonApplyFailed
+		v.message = fmt.Sprintf("Failed in %s and will be tried again. %s", ofNamespaces(t.failed, t.selected), t.firstFailure)
+	case v.unexamined || t.applying > 0:
+		v.reason = v1alpha1.ReasonProgressing
+		v.message = fmt.Sprintf("Applied in %s so far.", ofNamespaces(t.applied, t.selected))
+	case in.Elsewhere > 0:
+		v.reason = v1alpha1.ReasonProgressing
+		v.message = fmt.Sprintf("%s still to be removed from namespaces that are no longer selected.", policies(in.Elsewhere))
+	case t.conflicted > 0:
+		v.stalled = true
+		v.reason = v1alpha1.ReasonNameConflict
+		v.message = t.firstConflict
+		if t.conflicted > 1 {
+			v.message += fmt.Sprintf(" The same in %d more namespaces.", t.conflicted-1)
+		}
+	default:
+		v.ready = true
+		v.reason, v.message = readyMessage(in.Profile, t)
+	}
+	return v
+}
+
+func readyMessage(p snapshot.Profile, t tally) (reason, message string) {
+	where := namespaces(t.selected)
+	if p.Key.Kind == v1alpha1.KindSegmentationProfile {
+		where = "namespace " + p.Key.Namespace
+	}
+	if p.Mode == v1alpha1.ModePreview {
+		return v1alpha1.ReasonPreviewed, fmt.Sprintf("Preview, nothing is written: would create %d, update %d and delete %d policies in %s.",
+			t.create, t.update, t.remove, where)
+	}
+	return v1alpha1.ReasonApplied, fmt.Sprintf("%s applied in %s.", policies(t.policies), where)
+}
+
+func deletingMessage(left int) string {
+	if left == 0 {
+		return "Being deleted."
+	}
+	return fmt.Sprintf("Being deleted: %s left to remove.", policies(left))
+}
+
+// refusal says what is wrong and what that means for the policies that are there.
+func refusal(errs field.ErrorList, policiesThere int) string {
+	text := errs[0].Error()
+	if len(errs) > 1 {
+		text += fmt.Sprintf(" (and %d more)", len(errs)-1)
+	}
+	if policiesThere > 0 {
+		text += fmt.Sprintf(". The %s applied before stay as they are.", policies(policiesThere))
+	}
+	return strings.Join(strings.Fields(text), " ")
+}
+
+func policies(n int) string {
+	if n == 1 {
+		return "1 policy"
+	}
+	return fmt.Sprintf("%d policies", n)
+}
+
+func namespaces(n int32) string {
+	if n == 1 {
+		return "1 namespace"
+	}
+	return fmt.Sprintf("%d namespaces", n)
+}
+
+func ofNamespaces(n, all int32) string {
+	return fmt.Sprintf("%d of %s", n, namespaces(all))
+}
+
+func (t *tally) preview(p snapshot.Profile) *v1alpha1.PreviewStatus {
+	if p.Mode != v1alpha1.ModePreview {
+		return nil
+	}
+	return &v1alpha1.PreviewStatus{Create: t.create, Update: t.update, Delete: t.remove}
+}
