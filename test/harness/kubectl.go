@@ -23,7 +23,7 @@ func (c *ControlPlane) KubectlStdin(
 ) (stdout, stderr string, err error) {
 	var out, errOut bytes.Buffer
 	all := append([]string{"--kubeconfig=" + c.adminKubeconfig()}, args...)
-	cmd := exec.CommandContext(ctx, filepath.Join(c.bin, "kubectl"), all...) //nolint:gosec // G204: the tests choose it
+	cmd := exec.CommandContext(ctx, filepath.Join(c.bin, "kubectl"), all...)
 	cmd.Dir = c.root
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &out, &errOut
 	// Neither the user's discovery cache, which is of other clusters, nor the user's preferences take part.

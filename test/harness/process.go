@@ -44,7 +44,6 @@ func startProcess(ctx context.Context, c command) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	//nolint:gosec // G204: starting what the tests built is what this is for
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), c.program, c.args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Env = append(os.Environ(), c.env...)

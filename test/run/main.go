@@ -1,0 +1,76 @@
+// Command run runs Go tests and says in plain words what ran.
+//
+//	go run ./test/run [package pattern ...]
+//
+// It runs `go test` with the race detector and in shuffled order: first, side by side, the packages whose tests need
+// nothing but Go; then one by one those that start a control plane, so that they do not starve each other. Which are
+// which it sees from what their tests import. A failed test is shown in full. The last line reads "N passed, N failed",
+// or "N passed, N failed, N skipped", and counts every subtest and every Ginkgo spec as one. The exit code is 0 only if
+// something ran and nothing failed.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"slices"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ok, err := run(ctx, os.Stdout, os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+	}
+	if !ok {
+		stop()
+		os.Exit(1)
+	}
+}
+
+// run runs the tests of the packages and reports whether all went well.
+func run(ctx context.Context, out io.Writer, patterns []string) (bool, error) {
+	groups, err := listGroups(ctx, patterns)
+	if err != nil {
+		return false, err
+	}
+	r := newReport(out)
+	for _, g := range groups {
+		for i, batch := range g.batches() {
+			if i == 0 {
+				fmt.Fprintf(out, "== %s\n", g.title)
+			}
+			err = errors.Join(err, goTest(ctx, r, g, batch))
+		}
+	}
+	return r.summarize() && err == nil, err
+}
+
+// goTest runs `go test` over packages of a group, side by side. A failure that the report knows of is no error.
+func goTest(ctx context.Context, r *report, g *group, packages []string) error {
+	args := slices.Concat([]string{"test", "-json", "-race", "-shuffle=on"}, g.flags, packages, g.binaryFlags)
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Stderr = os.Stderr
+	// The report is read in files and on terminals alike.
+	cmd.Env = append(os.Environ(), "GINKGO_NO_COLOR=TRUE")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	before := r.total.failed
+	readErr := r.read(stdout)
+	waitErr := cmd.Wait()
+	if waitErr != nil && r.total.failed > before {
+		waitErr = nil
+	}
+	return errors.Join(readErr, waitErr)
+}
