@@ -5,6 +5,11 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // ClusterSegmentationProfile declares tiers and who may talk to whom across namespaces. Firebreak writes its
 // NetworkPolicies into every namespace that namespaceSelector matches, protected namespaces excepted.
 //
+// ---
+// The name of a profile is part of the names of its policies and the value of a label on them.
+// +kubebuilder:validation:XValidation:rule=`size(self.metadata.name) <= 63`,message=`metadata.name: the name of a profile has at most 63 characters`
+// +kubebuilder:validation:XValidation:rule=`!has(self.spec.previewOf) || self.spec.previewOf != self.metadata.name`,fieldPath=`.spec.previewOf`,message=`previewOf names this profile itself: name the profile that this one would replace`
+//
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:scope=Cluster,categories=firebreak,shortName=csegp

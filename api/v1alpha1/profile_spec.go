@@ -42,6 +42,20 @@ const (
 )
 
 // ProfileSettings are the fields that both kinds of profile share.
+//
+// ---
+// The rules here are merged into the spec that these settings are part of, where self.tiers is. A list of one element
+// gives a name to a value that is then computed once, not for each peer.
+//
+// +kubebuilder:validation:XValidation:rule=`!has(self.previewOf) || self.mode == 'Preview'`,fieldPath=`.previewOf`,message=`previewOf needs mode Preview`
+// +kubebuilder:validation:XValidation:rule=`self.isolation != 'Tiers' || size(self.tiers) > 0`,fieldPath=`.tiers`,message=`isolation Tiers needs at least one tier`
+//
+// Who may talk to whom can only be said of tiers that are there.
+// +kubebuilder:validation:XValidation:rule=`!has(self.allow) || [self.tiers.map(t, t.name)].all(names, self.allow.all(e, e.from.all(p, !has(p.tier) || p.tier in names)))`,fieldPath=`.allow`,message=`from of an allow entry names a tier that this profile does not have`,messageExpression=`[self.tiers.map(t, t.name)].map(names, self.allow.map(e, e.from.exists(p, has(p.tier) && !(p.tier in names)), 'allow entry "' + e.name + '": from names tier "' + e.from.map(p, has(p.tier) && !(p.tier in names), p.tier)[0] + '", which this profile does not have')[0])[0]`
+// +kubebuilder:validation:XValidation:rule=`!has(self.allow) || [self.tiers.map(t, t.name)].all(names, self.allow.all(e, e.to.all(p, !has(p.tier) || p.tier in names)))`,fieldPath=`.allow`,message=`to of an allow entry names a tier that this profile does not have`,messageExpression=`[self.tiers.map(t, t.name)].map(names, self.allow.map(e, e.to.exists(p, has(p.tier) && !(p.tier in names)), 'allow entry "' + e.name + '": to names tier "' + e.to.map(p, has(p.tier) && !(p.tier in names), p.tier)[0] + '", which this profile does not have')[0])[0]`
+//
+// "Every port" is never a default: without ports of its own, an entry opens those that its destinations declare.
+// +kubebuilder:validation:XValidation:rule=`!has(self.allow) || [self.tiers.map(t, !has(t.ports), t.name)].all(portless, self.allow.all(e, has(e.ports) || e.to.all(p, !has(p.tier) || !(p.tier in portless))))`,fieldPath=`.allow`,message=`an allow entry without ports leads to a tier without ports`,messageExpression=`[self.tiers.map(t, !has(t.ports), t.name)].map(portless, self.allow.map(e, !has(e.ports) && e.to.exists(p, has(p.tier) && p.tier in portless), 'allow entry "' + e.name + '": ports are needed, because tier "' + e.to.map(p, has(p.tier) && p.tier in portless, p.tier)[0] + '" declares none')[0])[0]`
 type ProfileSettings struct {
 	// mode says whether the profile acts. Enforce, the default, writes NetworkPolicies and keeps them as written.
 	// Preview writes none and reports in status what Enforce would do; policies that the profile wrote before stay as
@@ -56,6 +70,7 @@ type ProfileSettings struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	PreviewOf string `json:"previewOf,omitempty"`
 
 	// isolation says which pods are denied what no profile allows. Namespace, the default: every pod of the namespace,
@@ -95,6 +110,7 @@ type Tier struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:XValidation:rule=`self != 'default-deny'`,message=`"default-deny" is reserved for the policy that denies everything else: choose another name for this tier`
 	Name string `json:"name"`
 
 	// description says in words what the tier is for. It appears in the policies that Firebreak writes.
@@ -120,6 +136,19 @@ type Tier struct {
 }
 
 // AllowEntry allows connections from each of its sources to each of its destinations.
+//
+// ---
+// A policy can only be written at a tier: an entry from one stranger to another would mean nothing.
+// +kubebuilder:validation:XValidation:rule=`self.from.all(p, has(p.tier)) || self.to.all(p, has(p.tier))`,message=`all of from, or all of to, must be tiers of this profile`,messageExpression=`'allow entry "' + self.name + '": all of from, or all of to, must be tiers of this profile'`
+//
+// The API server's address has another port than its endpoints, and both can change.
+// +kubebuilder:validation:XValidation:rule=`!has(self.ports) || !self.to.exists(p, has(p.kubeAPIServer))`,fieldPath=`.ports`,message=`kubeAPIServer in to brings its own ports`,messageExpression=`'allow entry "' + self.name + '": kubeAPIServer in to brings its own ports, so ports must be omitted'`
+//
+// A name stands for a number that each pod gives to it, and an address gives none.
+// +kubebuilder:validation:XValidation:rule=`!has(self.ports) || self.ports.all(q, type(q.port) == int) || !self.to.exists(p, has(p.ipBlocks) || has(p.internet) || has(p.nodes) || has(p.anywhere))`,fieldPath=`.ports`,message=`a port name means nothing towards ipBlocks, internet, nodes and anywhere`,messageExpression=`'allow entry "' + self.name + '": port name "' + string(self.ports.map(q, type(q.port) == string, q.port)[0]) + '" means nothing towards addresses (ipBlocks, internet, nodes, anywhere); give a number'`
+//
+// These have no ports of their own, and "every port" is never a default.
+// +kubebuilder:validation:XValidation:rule=`has(self.ports) || !self.to.exists(p, has(p.pods) || has(p.ipBlocks) || has(p.internet) || has(p.nodes) || has(p.anywhere))`,fieldPath=`.ports`,message=`pods, ipBlocks, internet, nodes and anywhere in to need ports`,messageExpression=`'allow entry "' + self.name + '": ports are needed, because pods, ipBlocks, internet, nodes and anywhere in to have none of their own'`
 type AllowEntry struct {
 	// name identifies the entry in this profile: conditions, findings and policies refer to it.
 	// +required

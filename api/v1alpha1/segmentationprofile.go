@@ -5,6 +5,11 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // SegmentationProfile declares the tiers of the applications in one namespace and who may talk to whom. Firebreak turns
 // it into NetworkPolicies in that namespace and keeps them as written. It never causes a write anywhere else.
 //
+// ---
+// The name of a profile is part of the names of its policies and the value of a label on them.
+// +kubebuilder:validation:XValidation:rule=`size(self.metadata.name) <= 63`,message=`metadata.name: the name of a profile has at most 63 characters`
+// +kubebuilder:validation:XValidation:rule=`!has(self.spec.previewOf) || self.spec.previewOf != self.metadata.name`,fieldPath=`.spec.previewOf`,message=`previewOf names this profile itself: name the profile that this one would replace`
+//
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:categories=firebreak,shortName=segp
