@@ -1,0 +1,75 @@
+package harness_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"firebreak.dev/firebreak/test/harness"
+)
+
+func TestManagerRunsWithItsServiceAccount(t *testing.T) {
+	ctx := t.Context()
+	plane, err := harness.Start(ctx, harness.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := plane.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := plane.ApplyConfig(ctx); err != nil {
+		t.Fatal(err)
+	}
+	kubeconfig, err := plane.ServiceAccountKubeconfig(ctx, harness.ManagerNamespace, harness.ManagerServiceAccount)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	manager, err := plane.StartManager(ctx, harness.ManagerOptions{Kubeconfig: kubeconfig})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := manager.WaitReady(ctx, time.Minute); err != nil {
+		t.Error(err)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, manager.MetricsURL+"/metrics", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Errorf("get the metrics: %v", err)
+	} else if response.StatusCode != http.StatusOK {
+		t.Errorf("get the metrics: %s", response.Status)
+	}
+	if err := manager.Stop(); err != nil {
+		t.Error(err)
+	}
+
+	t.Run("waiting for one that ends says why it ended", func(t *testing.T) {
+		failing, err := plane.StartManager(ctx, harness.ManagerOptions{Kubeconfig: kubeconfig, Args: []string{"--no-such-flag"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		started := time.Now()
+		if err := failing.WaitReady(ctx, time.Minute); err == nil || time.Since(started) > 30*time.Second {
+			t.Errorf("got %v after %s, want an error at once", err, time.Since(started))
+		}
+	})
+	t.Run("a killed one is gone", func(t *testing.T) {
+		killed, err := plane.StartManager(ctx, harness.ManagerOptions{Kubeconfig: kubeconfig})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := killed.Kill(); err != nil {
+			t.Error(err)
+		}
+		select {
+		case <-killed.Exited():
+		default:
+			t.Error("it has not exited")
+		}
+	})
+}
