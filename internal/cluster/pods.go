@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
@@ -39,7 +41,7 @@ func NewPods(onChange func(namespace string)) *Pods {
 
 // Run fills the store by list and watch until the context ends.
 func (p *Pods) Run(ctx context.Context, client kubernetes.Interface) {
-	listWatch := cache.NewListWatchFromClient(client.CoreV1().RESTClient(), "pods", "", nil)
+	listWatch := cache.NewListWatchFromClient(client.CoreV1().RESTClient(), "pods", metav1.NamespaceAll, fields.Everything())
 	options := cache.ReflectorOptions{Name: "pods", TypeDescription: "v1.Pod"}
 	cache.NewReflectorWithOptions(listWatch, &corev1.Pod{}, p, options).RunWithContext(ctx)
 }
