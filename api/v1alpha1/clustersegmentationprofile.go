@@ -2,9 +2,9 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// ClusterSegmentationProfile declares tiers and who may talk to whom across namespaces. Firebreak writes its
-// NetworkPolicies into every namespace that namespaceSelector matches, protected namespaces excepted.
-//
+// ClusterSegmentationProfile declares tiers and who may talk to whom across
+// namespaces. Firebreak writes its NetworkPolicies into every namespace that
+// namespaceSelector matches, protected namespaces excepted.
 // ---
 // The name of a profile is part of the names of its policies and the value of a label on them.
 // +kubebuilder:validation:XValidation:rule=`size(self.metadata.name) <= 63`,message=`metadata.name: the name of a profile has at most 63 characters`
@@ -36,16 +36,18 @@ type ClusterSegmentationProfile struct {
 	Status ProfileStatus `json:"status,omitempty"`
 }
 
-// ClusterSegmentationProfileSpec declares tiers and who may talk to whom, and where.
+// ClusterSegmentationProfileSpec declares tiers and who may talk to whom, and
+// where.
 type ClusterSegmentationProfileSpec struct {
 	ProfileSettings `json:",inline"`
 
-	// namespaceSelector chooses the namespaces in which the profile acts. {} chooses all but the protected ones.
+	// namespaceSelector chooses the namespaces in which the profile acts. {}
+	// chooses all but the protected ones.
 	// +required
 	NamespaceSelector *LabelSelector `json:"namespaceSelector"`
 
-	// tiers lists the groups of pods of which the application is made. An empty list denies everything in the chosen
-	// namespaces.
+	// tiers lists the groups of pods of which the application is made. An empty
+	// list denies everything in the chosen namespaces.
 	// +required
 	// +listType=map
 	// +listMapKey=name
@@ -57,8 +59,9 @@ type ClusterSegmentationProfileSpec struct {
 type ClusterTier struct {
 	Tier `json:",inline"`
 
-	// namespaceSelector narrows the profile's namespaces to those in which the tier lives. When omitted, the tier lives
-	// in all of them, and talks to other tiers without a namespaceSelector inside one namespace only.
+	// namespaceSelector narrows the profile's namespaces to those in which the
+	// tier lives. When omitted, the tier lives in all of them, and talks to other
+	// tiers without a namespaceSelector inside one namespace only.
 	// +optional
 	NamespaceSelector *LabelSelector `json:"namespaceSelector,omitempty"`
 }

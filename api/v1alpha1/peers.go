@@ -1,57 +1,66 @@
 package v1alpha1
 
 // Peer is one end of an allowed connection. Exactly one of its members is set.
-//
 // ---
 // +kubebuilder:validation:XValidation:rule=`[has(self.tier), has(self.remoteTier), has(self.pods), has(self.service), has(self.ipBlocks), has(self.internet), has(self.kubeAPIServer), has(self.nodes), has(self.anywhere)].exists_one(set, set)`,message=`a peer has exactly one of tier, remoteTier, pods, service, ipBlocks, internet, kubeAPIServer, nodes and anywhere`
 type Peer struct {
-	// tier names a tier of this profile. In a cluster profile, two tiers without a namespaceSelector of their own talk
-	// inside one namespace only; where either has one, they talk across the profile's namespaces.
+	// tier names a tier of this profile. In a cluster profile, two tiers without a
+	// namespaceSelector of their own talk inside one namespace only; where either
+	// has one, they talk across the profile's namespaces.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	Tier string `json:"tier,omitempty"`
 
-	// remoteTier refers to a tier of another team's SegmentationProfile and follows its selector and ports as they
-	// change. The other profile must allow the connection too. Whoever owns that profile decides who the tier is.
+	// remoteTier refers to a tier of another team's SegmentationProfile and
+	// follows its selector and ports as they change. The other profile must allow
+	// the connection too. Whoever owns that profile decides who the tier is.
 	// +optional
 	RemoteTier *RemoteTierPeer `json:"remoteTier,omitempty"`
 
-	// pods selects pods by namespace and labels. A pod that is meant must match all that is given.
+	// pods selects pods by namespace and labels: those that match all that is
+	// given. As a destination it needs ports in the entry.
 	// +optional
 	Pods *PodsPeer `json:"pods,omitempty"`
 
-	// service stands for the pods behind a Service and, as a destination, for their target ports.
+	// service stands for the pods behind a Service and, as a destination, for
+	// their target ports.
 	// +optional
 	Service *ServicePeer `json:"service,omitempty"`
 
-	// ipBlocks stands for addresses outside the cluster. Whether it also matches pods and nodes depends on the network
-	// plugin, so use the other peers for those.
+	// ipBlocks stands for addresses outside the cluster. Whether it also matches
+	// pods and nodes depends on the network plugin, so use the other peers for
+	// those.
 	// +optional
 	IPBlocks *IPBlocksPeer `json:"ipBlocks,omitempty"`
 
-	// internet stands for the public addresses of both IP families: no private, link-local, loopback, multicast or
-	// otherwise reserved range.
+	// internet stands for the public addresses of both IP families: no private,
+	// link-local, loopback, multicast or otherwise reserved range.
 	// +optional
 	Internet *InternetPeer `json:"internet,omitempty"`
 
-	// kubeAPIServer stands for the Kubernetes API server as pods see it: its Service address and every endpoint, each
-	// with its own port. An entry with it in to has no ports. As a source it stands for the endpoint addresses.
+	// kubeAPIServer stands for the Kubernetes API server as pods see it: its
+	// Service address and every endpoint, each with its own port. An entry that
+	// leads to it has no ports of its own. As a source it stands for the
+	// addresses of the endpoints.
 	// +optional
 	KubeAPIServer *KubeAPIServerPeer `json:"kubeAPIServer,omitempty"`
 
-	// nodes stands for the internal addresses of nodes: for pods on the host network, health checks, and traffic
-	// through node ports, which hides the client.
+	// nodes stands for the internal addresses of nodes: for pods on the host
+	// network, health checks, and traffic through node ports, which hides the
+	// client.
 	// +optional
 	Nodes *NodesPeer `json:"nodes,omitempty"`
 
-	// anywhere stands for all sources or all destinations, inside the cluster and outside. It is reported as a finding.
+	// anywhere stands for all sources or all destinations, inside the cluster and
+	// outside. It is reported as a finding.
 	// +optional
 	Anywhere *AnywherePeer `json:"anywhere,omitempty"`
 }
 
-// RemoteTierPeer refers to a tier of a SegmentationProfile in another namespace.
+// RemoteTierPeer refers to a tier of a SegmentationProfile in another
+// namespace.
 type RemoteTierPeer struct {
 	// namespace is the namespace of the other profile.
 	// +required
@@ -75,14 +84,14 @@ type RemoteTierPeer struct {
 	Tier string `json:"tier"`
 }
 
-// PodsPeer selects pods. At least one member is set, and a pod must match all that are.
-//
+// PodsPeer selects pods. At least one member is set, and a pod must match all
+// that are.
 // ---
 // {} could be read as every pod, or as none.
 // +kubebuilder:validation:XValidation:rule=`has(self.namespaces) || has(self.namespaceSelector) || has(self.podSelector)`,message=`pods needs at least one of namespaces, namespaceSelector and podSelector`
 type PodsPeer struct {
-	// namespaces lists namespaces by name. When this and namespaceSelector are omitted, the tier's own namespace is
-	// meant.
+	// namespaces lists namespaces by name. When this and namespaceSelector are
+	// omitted, the tier's own namespace is meant.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -92,12 +101,14 @@ type PodsPeer struct {
 	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	Namespaces []string `json:"namespaces,omitempty"`
 
-	// namespaceSelector chooses namespaces by label; {} chooses all. A namespace's labels are as trustworthy as the
-	// right to edit namespaces. With namespaces given too, both must hold.
+	// namespaceSelector chooses namespaces by label; {} chooses all. A namespace's
+	// labels are as trustworthy as the right to edit namespaces. With namespaces
+	// given too, both must hold.
 	// +optional
 	NamespaceSelector *LabelSelector `json:"namespaceSelector,omitempty"`
 
-	// podSelector chooses pods by label. When omitted, every pod of the chosen namespaces is meant.
+	// podSelector chooses pods by label. When omitted, every pod of the chosen
+	// namespaces is meant.
 	// +optional
 	PodSelector *LabelSelector `json:"podSelector,omitempty"`
 }
@@ -111,7 +122,8 @@ type ServicePeer struct {
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	Name string `json:"name"`
 
-	// namespace is the namespace of the Service. When omitted, the namespace in which the profile acts is meant.
+	// namespace is the namespace of the Service. When omitted, the namespace in
+	// which the profile acts is meant.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
@@ -120,7 +132,6 @@ type ServicePeer struct {
 }
 
 // IPBlocksPeer is a set of addresses: all of cidrs less all of except.
-//
 // ---
 // Canonical: the address masked to its prefix, IPv6 as RFC 5952 writes it, no IPv4 address in IPv6 clothes. Other forms
 // mean different things to different network plugins, and NetworkPolicy will refuse them. What stands in the list of
@@ -132,7 +143,8 @@ type ServicePeer struct {
 // A NetworkPolicy with an except outside its cidr is refused as a whole.
 // +kubebuilder:validation:XValidation:rule=`!has(self.except) || [self.cidrs].all(cidrs, self.except.all(e, !isCIDR(e) || cidrs.exists(c, !isCIDR(c) || cidr(c).containsCIDR(e) && c != e)))`,fieldPath=`.except`,message=`an except does not lie strictly inside one of cidrs`,messageExpression=`[self.cidrs].map(cidrs, self.except.map(e, isCIDR(e) && !cidrs.exists(c, isCIDR(c) && cidr(c).containsCIDR(e) && c != e), '"' + e + '" does not lie strictly inside one of cidrs')[0])[0]`
 type IPBlocksPeer struct {
-	// cidrs lists address ranges, IPv4 or IPv6, in canonical form: 192.0.2.0/24, 2001:db8::/32.
+	// cidrs lists address ranges, IPv4 or IPv6, in canonical form: 192.0.2.0/24,
+	// 2001:db8::/32.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -149,13 +161,13 @@ type IPBlocksPeer struct {
 }
 
 // InternetPeer is the public internet.
-//
 // ---
 // The rules of ipBlocks, with 0.0.0.0/0 and 2000::/3 for cidrs.
 // +kubebuilder:validation:XValidation:rule=`!has(self.except) || [self.except].all(list, list.all(c, isCIDR(c) && string(cidr(c).masked()) == c))`,fieldPath=`.except`,message=`an address range is not in canonical form`,messageExpression=`[self.except].map(list, list.map(c, !isCIDR(c) || string(cidr(c).masked()) != c, '"' + c + '" ' + (isCIDR(c) ? 'must be written as ' + string(cidr(c).masked()) : 'is not an address range such as 192.0.2.0/24 or 2001:db8::/32'))[0])[0]`
 // +kubebuilder:validation:XValidation:rule=`!has(self.except) || [self.except].all(list, !list.exists(e, isCIDR(e) && (cidr(e).ip().family() == 4 ? cidr(e).prefixLength() == 0 : !cidr('2000::/3').containsCIDR(e) || cidr(e).prefixLength() == 3)))`,fieldPath=`.except`,message=`an except does not lie strictly inside 0.0.0.0/0 or 2000::/3`,messageExpression=`[self.except].map(list, list.map(e, isCIDR(e) && (cidr(e).ip().family() == 4 ? cidr(e).prefixLength() == 0 : !cidr('2000::/3').containsCIDR(e) || cidr(e).prefixLength() == 3), '"' + e + '" does not lie strictly inside 0.0.0.0/0 or 2000::/3')[0])[0]`
 type InternetPeer struct {
-	// except lists ranges to leave out besides the reserved ones. Each lies strictly inside 0.0.0.0/0 or 2000::/3.
+	// except lists ranges to leave out besides the reserved ones. Each lies
+	// strictly inside 0.0.0.0/0 or 2000::/3.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=16

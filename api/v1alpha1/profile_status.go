@@ -2,15 +2,19 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// ProfileStatus is what Firebreak knows of a profile. Its size does not grow with the cluster.
+// ProfileStatus is what Firebreak knows of a profile. Its size does not grow
+// with the cluster.
 type ProfileStatus struct {
-	// observedGeneration is the generation of the profile that this status speaks of; -1 before it was first seen.
+	// observedGeneration is the generation of the profile that this status speaks
+	// of; -1 before it was first seen.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions says what holds. Ready: in every selected namespace the live policies equal the desired ones.
-	// Accepted: the spec is valid. ResolvedRefs: everything it refers to was found. Covered: every tier selects pods, no
-	// pod is in two tiers, none is on the host network. Reconciling and Stalled are present only while they are true.
+	// conditions says what holds. Ready: in every selected namespace the live
+	// policies equal the desired ones. Accepted: the spec is valid. ResolvedRefs:
+	// everything it refers to was found. Covered: every tier selects pods, no pod
+	// is in two tiers, none is on the host network. Reconciling and Stalled are
+	// present only while they are true.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -21,7 +25,8 @@ type ProfileStatus struct {
 	// +optional
 	Namespaces *NamespaceCounts `json:"namespaces,omitempty"`
 
-	// policies is the number of NetworkPolicies that the profile has in the cluster.
+	// policies is the number of NetworkPolicies that the profile has in the
+	// cluster.
 	// +optional
 	Policies int32 `json:"policies,omitempty"`
 
@@ -32,7 +37,8 @@ type ProfileStatus struct {
 	// +kubebuilder:validation:MaxItems=64
 	Tiers []TierStatus `json:"tiers,omitempty"`
 
-	// drift counts the corrections of policies that somebody else changed or deleted.
+	// drift counts the corrections of policies that somebody else changed or
+	// deleted.
 	// +optional
 	Drift *DriftStatus `json:"drift,omitempty"`
 
@@ -55,11 +61,13 @@ type ProfileStatus struct {
 type NamespaceCounts struct {
 	// selected is the number of namespaces that the profile acts in.
 	Selected int32 `json:"selected"`
-	// applied is the number of those in which the live policies equal the desired ones.
+	// applied is the number of those in which the live policies equal the desired
+	// ones.
 	Applied int32 `json:"applied"`
 	// failed is the number of those in which they could not be made equal.
 	Failed int32 `json:"failed"`
-	// refused is the number of namespaces that the selector matches but that are protected: nothing is written there.
+	// refused is the number of namespaces that the selector matches but that are
+	// protected: nothing is written there.
 	Refused int32 `json:"refused"`
 }
 

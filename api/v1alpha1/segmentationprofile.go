@@ -2,9 +2,9 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// SegmentationProfile declares the tiers of the applications in one namespace and who may talk to whom. Firebreak turns
-// it into NetworkPolicies in that namespace and keeps them as written. It never causes a write anywhere else.
-//
+// SegmentationProfile declares the tiers of the applications in one namespace
+// and who may talk to whom. Firebreak turns it into NetworkPolicies in that
+// namespace and keeps them as written. It never causes a write anywhere else.
 // ---
 // The name of a profile is part of the names of its policies and the value of a label on them.
 // +kubebuilder:validation:XValidation:rule=`size(self.metadata.name) <= 63`,message=`metadata.name: the name of a profile has at most 63 characters`
@@ -40,7 +40,8 @@ type SegmentationProfile struct {
 type SegmentationProfileSpec struct {
 	ProfileSettings `json:",inline"`
 
-	// tiers lists the groups of pods of which the application is made. An empty list denies the whole namespace.
+	// tiers lists the groups of pods of which the application is made. An empty
+	// list denies the whole namespace.
 	// +required
 	// +listType=map
 	// +listMapKey=name

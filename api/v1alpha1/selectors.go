@@ -2,9 +2,9 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// LabelSelector chooses objects by their labels: all of matchLabels and all of matchExpressions must hold. An empty
-// selector, {}, chooses every object. It has the fields of the Kubernetes LabelSelector, with bounds.
-//
+// LabelSelector chooses objects by their labels: all of matchLabels and all of
+// matchExpressions must hold. An empty selector, {}, chooses every object. It
+// has the fields of the Kubernetes LabelSelector, with bounds.
 // ---
 // OpenAPI cannot check the keys of a map. The list of one element keeps the API server's estimate of the cost from
 // multiplying the bounds of the lists.
@@ -23,30 +23,32 @@ type LabelSelector struct {
 	MatchExpressions []LabelSelectorRequirement `json:"matchExpressions,omitempty"`
 }
 
-// LabelValue is the value of a label: empty, or up to 63 letters, digits, '-', '_' and '.', beginning and ending with
-// a letter or digit.
+// LabelValue is the value of a label: empty, or up to 63 letters, digits, '-',
+// '_' and '.', beginning and ending with a letter or digit.
 // +kubebuilder:validation:MaxLength=63
 // +kubebuilder:validation:Pattern=`^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$`
 type LabelValue string
 
 // LabelSelectorRequirement is a requirement on one label.
-//
 // ---
 // +kubebuilder:validation:XValidation:rule=`!(self.operator in ['In', 'NotIn']) || (has(self.values) && size(self.values) > 0)`,fieldPath=`.values`,message=`In and NotIn need values`,messageExpression=`self.operator + ' needs values'`
 // +kubebuilder:validation:XValidation:rule=`self.operator in ['In', 'NotIn'] || !has(self.values) || size(self.values) == 0`,fieldPath=`.values`,message=`Exists and DoesNotExist take no values`,messageExpression=`self.operator + ' takes no values'`
 type LabelSelectorRequirement struct {
-	// key is the label's key.
+	// key is the label's key: an optional DNS name and '/', then up to 63 letters,
+	// digits, '-', '_' and '.', beginning and ending with a letter or digit.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=317
 	Key string `json:"key"`
 
-	// operator is In, NotIn, Exists or DoesNotExist. NotIn and DoesNotExist also match objects without the label.
+	// operator is In, NotIn, Exists or DoesNotExist. NotIn and DoesNotExist also
+	// match objects without the label.
 	// +required
 	// +kubebuilder:validation:Enum=In;NotIn;Exists;DoesNotExist
 	Operator metav1.LabelSelectorOperator `json:"operator"`
 
-	// values lists the values for In and NotIn, at least one, and is omitted for Exists and DoesNotExist.
+	// values lists the values for In and NotIn, at least one, and is omitted for
+	// Exists and DoesNotExist.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32

@@ -23,11 +23,11 @@ func entryRules() []rule {
 			`allow entry "first": ports are needed, because tier "bare" declares none`,
 		},
 		{
-			"an entry with strangers at both ends", entry("from: [{tier: web}, {anywhere: {}}], to: [{tier: web}]"), entry("from: [{tier: web}, {anywhere: {}}], to: [{tier: web}, {internet: {}}], ports: [{port: 1}]"),
+			"an entry with a stranger among its sources and another among its destinations", entry("from: [{tier: web}, {anywhere: {}}], to: [{tier: web}]"), entry("from: [{tier: web}, {anywhere: {}}], to: [{tier: web}, {internet: {}}], ports: [{port: 1}]"),
 			`spec.allow[0]: ... allow entry "first": all of from`,
 		},
 		{
-			"strangers at both ends by the entry's name", entry("from: [{tier: web}], to: [{tier: web}, {internet: {}}], ports: [{port: 1}]"), entry("from: [{anywhere: {}}], to: [{internet: {}}], ports: [{port: 1}]"),
+			"an entry whose ends are both strangers", entry("from: [{tier: web}], to: [{tier: web}, {internet: {}}], ports: [{port: 1}]"), entry("from: [{anywhere: {}}], to: [{internet: {}}], ports: [{port: 1}]"),
 			`allow entry "first": all of from, or all of to, must be tiers of this profile`,
 		},
 		{
@@ -35,7 +35,7 @@ func entryRules() []rule {
 			`allow entry "first": kubeAPIServer in to brings its own ports, so ports must be omitted`,
 		},
 		{
-			"nothing in an entry from the API server with ports, but ports in one to it", entry("from: [{kubeAPIServer: {}}], to: [{tier: web}], ports: [{port: 9443}]"),
+			"ports towards the API server, which are fine from it", entry("from: [{kubeAPIServer: {}}], to: [{tier: web}], ports: [{port: 9443}]"),
 			entry("from: [{tier: web}], to: [{kubeAPIServer: {}}], ports: [{port: 9443}]"), "spec.allow[0].ports: ... kubeAPIServer in to brings its own ports",
 		},
 	}
@@ -47,7 +47,7 @@ func peerRules() []rule {
 	rules := []rule{
 		{"a peer with two members", source("{anywhere: {}}"), source("{anywhere: {}, internet: {}}"), "spec.allow[0].from[0]: ... " + members},
 		{"a peer without a member", source("{tier: web}"), source("{tier: web}, {}"), "spec.allow[0].from[1]: ... " + members},
-		{"a peer it does not know", source("{tier: web}"), source("{tier: web, group: x}"), `unknown field "spec.allow[0].from[0].group"`},
+		{"a member of a peer it does not know", source("{tier: web}"), source("{tier: web, group: x}"), `unknown field "spec.allow[0].from[0].group"`},
 		{"an empty tier", source("{tier: web}"), source("{tier: ''}"), "spec.allow[0].from[0].tier"},
 		{"pods without a member", source("{pods: {podSelector: {}}}"), source("{pods: {}}"), "spec.allow[0].from[0].pods: ... pods needs at least one of namespaces, namespaceSelector and podSelector"},
 		{"an empty list of namespaces", source("{pods: {namespaces: [a]}}"), source("{pods: {namespaces: []}}"), "spec.allow[0].from[0].pods.namespaces in body should have at least 1 items"},
@@ -62,7 +62,7 @@ func peerRules() []rule {
 		{"a remote tier of what cannot be a profile", source("{remoteTier: {namespace: a, profile: b.c, tier: d}}"), source("{remoteTier: {namespace: a, profile: b_c, tier: d}}"), "spec.allow[0].from[0].remoteTier.profile in body should match"},
 		{"a remote tier that cannot be a tier", source("{remoteTier: {namespace: a, profile: b, tier: d-1}}"), source("{remoteTier: {namespace: a, profile: b, tier: d.1}}"), "spec.allow[0].from[0].remoteTier.tier in body should match"},
 		{
-			"members of anywhere", destination("{anywhere: {}}"), destination("{anywhere: {namespaces: [a]}}"),
+			"a member of anywhere", destination("{anywhere: {}}"), destination("{anywhere: {namespaces: [a]}}"),
 			`unknown field "spec.allow[0].to[0].anywhere.namespaces"`,
 		},
 	}
@@ -89,9 +89,9 @@ func portsOfDestinations() []rule {
 		"an entry to pods without ports", entry("from: [{tier: web}], to: [{pods: {podSelector: {}}}], ports: [{port: pg}]"), entry("from: [{tier: web}], to: [{pods: {podSelector: {}}}]"),
 		`allow entry "first": ports are needed, because pods, ipBlocks`,
 	}, rule{
-		"no entry without ports to a Service or a remote tier, which have their own",
+		"an entry without ports to the internet, beside a Service and a remote tier, which have their own",
 		entry("from: [{tier: web}], to: [{service: {name: db}}, {remoteTier: {namespace: a, profile: b, tier: c}}]"),
-		entry("from: [{tier: web}], to: [{service: {name: db}}, {internet: {}}]"), "ports are needed",
+		entry("from: [{tier: web}], to: [{service: {name: db}}, {remoteTier: {namespace: a, profile: b, tier: c}}, {internet: {}}]"), "ports are needed",
 	})
 }
 

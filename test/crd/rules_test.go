@@ -140,7 +140,7 @@ func portRules() []rule {
 		{"an endPort beyond 65535", tierPorts("{port: 1, endPort: 65535}"), tierPorts("{port: 1, endPort: 65536}"), "spec.tiers[0].ports[0].endPort: Invalid value: 65536"},
 		{"an unknown protocol", tierPorts("{port: 1, protocol: SCTP}"), tierPorts("{port: 1, protocol: ICMP}"), `spec.tiers[0].ports[0].protocol: Unsupported value: "ICMP"`},
 		{"ports without any", tierPorts("{port: 1}"), tierPorts(""), "spec.tiers[0].ports: ... spec.tiers[0].ports in body should have at least 1 items"},
-		{"the same of an entry's ports", entry("from: [{tier: web}], to: [{tier: bare}], ports: [{port: pg}]"), entry("from: [{tier: web}], to: [{tier: bare}], ports: [{port: PG}]"), "spec.allow[0].ports[0].port: ... port PG " + grammar},
+		{"a port name in capitals in an entry", entry("from: [{tier: web}], to: [{tier: bare}], ports: [{port: pg}]"), entry("from: [{tier: web}], to: [{tier: bare}], ports: [{port: PG}]"), "spec.allow[0].ports[0].port: ... port PG " + grammar},
 	}
 }
 

@@ -4,6 +4,7 @@ package crd_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -129,10 +130,30 @@ func created(ctx context.Context, object *unstructured.Unstructured) *unstructur
 // kubectl runs kubectl and returns what it prints.
 func kubectl(ctx context.Context, arguments ...string) string {
 	GinkgoHelper()
+	output, err := runKubectl(ctx, arguments...)
+	Expect(err).NotTo(HaveOccurred())
+	return output
+}
+
+// explained returns what kubectl explain prints. It waits for the schema, which the API server publishes a moment after
+// it serves a new kind.
+func explained(ctx context.Context, path string) string {
+	GinkgoHelper()
+	var output string
+	Eventually(ctx, func(ctx context.Context) (err error) {
+		output, err = runKubectl(ctx, "explain", path)
+		return err
+	}, "30s").Should(Succeed())
+	return output
+}
+
+func runKubectl(ctx context.Context, arguments ...string) (string, error) {
 	command := exec.CommandContext(ctx, apiServer.kubectl, append([]string{"--kubeconfig", apiServer.kubeconfig}, arguments...)...)
 	stderr := new(strings.Builder)
 	command.Stderr = stderr
 	stdout, err := command.Output()
-	Expect(err).NotTo(HaveOccurred(), "kubectl %v: %s", arguments, stderr)
-	return string(stdout)
+	if err != nil {
+		return "", fmt.Errorf("kubectl %v: %w: %s", arguments, err, stderr)
+	}
+	return string(stdout), nil
 }
