@@ -1,17 +1,18 @@
 // Command run runs Go tests and says in plain words what ran.
 //
-//	go run ./test/run [package pattern ...]
+//	go run ./test/run [-plain] [package pattern ...]
 //
 // It runs `go test` with the race detector and in shuffled order: first, side by side, the packages whose tests need
 // nothing but Go; then one by one those that start a control plane, so that they do not starve each other. Which are
-// which it sees from what their tests import. A failed test is shown in full. The last line reads "N passed, N failed",
-// or "N passed, N failed, N skipped", and counts every subtest and every Ginkgo spec as one. The exit code is 0 only if
-// something ran and nothing failed.
+// which it sees from what their tests import; -plain leaves the latter out. A failed test is shown in full. The last
+// line reads "N passed, N failed", or "N passed, N failed, N skipped", and counts every subtest and every Ginkgo spec
+// as one. The exit code is 0 only if something ran and nothing failed.
 package main
 
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -24,7 +25,9 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ok, err := run(ctx, os.Stdout, os.Args[1:])
+	plain := flag.Bool("plain", false, "leave out the packages whose tests start a control plane")
+	flag.Parse()
+	ok, err := run(ctx, os.Stdout, *plain, flag.Args())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 	}
@@ -35,13 +38,16 @@ func main() {
 }
 
 // run runs the tests of the packages and reports whether all went well.
-func run(ctx context.Context, out io.Writer, patterns []string) (bool, error) {
+func run(ctx context.Context, out io.Writer, plain bool, patterns []string) (bool, error) {
 	groups, err := listGroups(ctx, patterns)
 	if err != nil {
 		return false, err
 	}
 	r := newReport(out)
 	for _, g := range groups {
+		if plain && g.oneByOne {
+			continue
+		}
 		for i, batch := range g.batches() {
 			if i == 0 {
 				fmt.Fprintf(out, "== %s\n", g.title)

@@ -1,0 +1,170 @@
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# The image that `image` builds and `deploy` installs.
+IMG ?= firebreak-controller:latest
+# How long `fuzz` spends on each fuzz target.
+FUZZTIME ?= 30s
+# The kubectl that install and deploy use. It talks to whatever cluster your kubeconfig points at.
+KUBECTL ?= kubectl
+
+GO_MODULES = $(patsubst %/go.mod,%,$(patsubst go.mod,./go.mod,$(shell git ls-files '*go.mod')))
+
+##@ Use
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## See Firebreak at work on a control plane of its own; KEEP=1 leaves it running
+	@test/controlplane/install.sh etcd kube-apiserver kubectl >/dev/null
+	@go run ./test/demo
+
+##@ Test
+
+.PHONY: test
+test: controlplane ## Run every test, with the race detector
+	@go run ./test/run ./...
+
+.PHONY: test-unit
+test-unit: ## Run the tests that need nothing but Go
+	@go run ./test/run -plain ./...
+
+.PHONY: test-crd
+test-crd: controlplane ## Run the tests of the CRDs' schema and rules
+	@go run ./test/run ./test/crd/...
+
+.PHONY: test-controllers
+test-controllers: controlplane ## Run the tests of the controllers
+	@go run ./test/run ./controllers/...
+
+.PHONY: test-integration
+test-integration: controlplane ## Run the tests of the operator's binary with its shipped configuration
+	@go run ./test/run ./test/harness/... ./test/integration/...
+
+.PHONY: fuzz
+fuzz: ## Fuzz each fuzz target for FUZZTIME (30s)
+	@go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}} {{.Dir}}{{end}}' ./... | while read -r package dir; do \
+	  for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' "$$dir"/*_test.go); do \
+	    echo "== $$package $$target"; \
+	    go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "$$package"; \
+	  done; \
+	done
+
+.PHONY: golden
+golden: ## Write the golden files anew; look at the difference before you commit it
+	go test ./internal/compiler/... -update
+
+##@ Develop
+
+.PHONY: verify
+verify: verify-generated verify-modules verify-code ## Check that what is generated is current, and lint
+
+.PHONY: verify-generated
+verify-generated: generate
+	@changed=$$(git status --porcelain); \
+	if [ -n "$$changed" ]; then \
+	  git --no-pager diff; \
+	  echo "$$changed"; \
+	  echo 'Differences or untracked files: run "make generate" and commit everything.'; \
+	  exit 1; \
+	fi
+
+.PHONY: verify-modules
+verify-modules:
+	@for module in $(GO_MODULES); do \
+	  echo "go mod tidy -diff in $$module"; \
+	  (cd "$$module" && go mod tidy -diff); \
+	done
+
+.PHONY: verify-code
+verify-code: lint
+	@unformatted=$$(git ls-files -z '*.go' | xargs -0 gofmt -l); \
+	if [ -n "$$unformatted" ]; then echo "Not formatted, run \"make fmt\":"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+
+.PHONY: generate
+generate: bin/crd-ref-docs ## Generate deepcopy code, CRDs and the API reference from the types
+	go tool controller-gen object paths=./api/...
+	go tool controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
+	@mkdir -p docs
+	bin/crd-ref-docs --config=.ci/docs/config.yaml --templates-dir=.ci/docs/templates --log-level=ERROR \
+	  --source-path=api --renderer=markdown --output-path=docs/api-reference.md
+
+.PHONY: lint
+lint: bin/golangci-lint ## Run the linters
+	bin/golangci-lint run ./...
+
+.PHONY: fmt
+fmt: bin/golangci-lint ## Format the code
+	bin/golangci-lint fmt ./...
+
+.PHONY: tidy
+tidy: ## Tidy every go.mod
+	@for module in $(GO_MODULES); do (cd "$$module" && go mod tidy); done
+
+.PHONY: controlplane
+controlplane: ## Install the control plane of the tests into bin/k8s; minutes the first time, then nothing
+	@test/controlplane/install.sh >/dev/null
+
+# The tools are modules of their own, so that their dependencies are not Firebreak's.
+bin/golangci-lint: .ci/lint/go.mod .ci/lint/go.sum
+	@echo "building golangci-lint, which takes minutes the first time"
+	@mkdir -p bin
+	@cd .ci/lint && go build -buildvcs=false -o ../../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@
+
+bin/crd-ref-docs: .ci/docs/go.mod .ci/docs/go.sum
+	@mkdir -p bin
+	@cd .ci/docs && go build -buildvcs=false -o ../../$@ github.com/elastic/crd-ref-docs
+	@touch $@
+
+##@ Build and install
+
+.PHONY: build
+build: ## Build the operator into bin/
+	CGO_ENABLED=0 go build -trimpath -o bin/manager ./cmd/manager
+
+.PHONY: image
+image: ## Build the container image IMG (firebreak-controller:latest)
+	docker build --tag $(IMG) .
+
+.PHONY: install
+install: ## Install the CRDs into the cluster of your kubeconfig
+	$(KUBECTL) apply --server-side -k config/crd
+
+.PHONY: uninstall
+uninstall: ## Remove the CRDs, and with them every profile and its policies
+	$(KUBECTL) delete --ignore-not-found -k config/crd
+
+.PHONY: deploy
+deploy: bin/deploy/kustomization.yaml ## Install CRDs and operator, with image IMG, into the cluster of your kubeconfig
+	$(KUBECTL) apply --server-side -k bin/deploy
+	$(KUBECTL) -n firebreak-system rollout status deployment/firebreak-controller-manager --timeout=3m
+
+# The profiles go first, while the operator is there to take their policies away in a safe order.
+.PHONY: undeploy
+undeploy: ## Remove all profiles with their policies, then operator and CRDs
+	$(KUBECTL) delete clustersegmentationprofiles --all --ignore-not-found --timeout=5m
+	$(KUBECTL) delete segmentationprofiles --all --all-namespaces --ignore-not-found --timeout=5m
+	$(KUBECTL) delete --ignore-not-found -k config/default
+
+.PHONY: bin/deploy/kustomization.yaml
+bin/deploy/kustomization.yaml:
+	@mkdir -p $(@D)
+	@image='$(IMG)'; name=$${image%:*}; version="newTag: \"$${image##*:}\""; \
+	case $$image in \
+	  *@*) name=$${image%@*}; version="digest: \"$${image#*@}\"" ;; \
+	  *:*/*:*) ;; \
+	  *:*/*) name=$$image; version='newTag: latest' ;; \
+	  *:*) ;; \
+	  *) version='newTag: latest' ;; \
+	esac; \
+	printf '%s\n' 'apiVersion: kustomize.config.k8s.io/v1beta1' 'kind: Kustomization' \
+	  'resources: [../../config/default]' \
+	  "images: [{name: firebreak-controller, newName: \"$$name\", $$version}]" >$@
