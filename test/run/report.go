@@ -150,9 +150,15 @@ func (r *report) printFailures(e event, tests results) {
 	}
 }
 
+// sayWhatRuns keeps a reader of a quiet run from thinking that it hangs.
 func (r *report) sayWhatRuns(now time.Time) {
+	if len(r.started) == 0 {
+		fmt.Fprintln(r.out, "     compiling")
+	}
 	for _, pkg := range slices.Sorted(maps.Keys(r.started)) {
-		fmt.Fprintf(r.out, "     %s has been running for %.0f s\n", short(pkg), now.Sub(r.started[pkg]).Seconds())
+		if took := now.Sub(r.started[pkg]); took >= patience {
+			fmt.Fprintf(r.out, "     %s has been running for %.0f s\n", short(pkg), took.Seconds())
+		}
 	}
 }
 

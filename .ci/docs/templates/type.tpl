@@ -30,17 +30,13 @@ A {{ markdownRenderTypeLink $type.UnderlyingType }}{{ if $type.Validation }} ({{
 {{ end -}}
 
 {{- define "rules" -}}
-{{- $rules := index . "kubebuilder:validation:XValidation" }}
-{{- if $rules }}
+{{- $texts := list }}
+{{- range index . "kubebuilder:validation:XValidation" }}{{ $texts = append $texts (.Message | default .Rule) }}{{ end }}
+{{- if $texts }}
 
 The API server also checks:
-{{ range $rules }}
-- {{ template "rule" . }}
+{{ range uniq $texts }}
+- {{ . }}
 {{- end }}
 {{- end }}
-{{- end -}}
-
-{{- /* What a rule asks for: its message where that is a constant, else the expression itself. */ -}}
-{{- define "rule" -}}
-{{- if .Message }}{{ .Message }}{{ else }}`{{ .Rule | replace "\n" " " }}`{{ end }}
 {{- end -}}

@@ -22,6 +22,6 @@ The usual metadata of a Kubernetes object.
 {{- $rule := .Rule -}}
 {{- $known := false -}}
 {{- range $inherited }}{{ if eq .Rule $rule }}{{ $known = true }}{{ end }}{{ end -}}
-{{- if not $known }}<br />{{ template "rule" . }}{{ end -}}
+{{- if not $known }}<br />{{ .Message | default .Rule | markdownRenderFieldDoc }}{{ end -}}
 {{- end }} |
 {{- end -}}
