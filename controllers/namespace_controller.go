@@ -36,6 +36,7 @@ type NamespaceReconciler struct {
 	events *events.Recorder
 	writes *ownWrites
 	facts  *factIndex
+	graves *tombstones
 }
 
 // Reconcile brings one namespace to what its profiles want.
@@ -52,6 +53,7 @@ func (r *NamespaceReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 		r.facts.forget(req.Name)
 		if ns == nil {
 			r.writes.forget(req.Name)
+			r.graves.forget(req.Name)
 		}
 		return ctrl.Result{}, nil
 	}
@@ -68,7 +70,7 @@ func (r *NamespaceReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 			return ctrl.Result{}, err
 		}
 	}
-	gone, err := r.reader.Gone(ctx, s)
+	gone, err := r.reader.Gone(ctx, s, r.graves.has)
 	if err != nil {
 		return retryStale(err)
 	}
@@ -89,6 +91,7 @@ func (r *NamespaceReconciler) converge(ctx context.Context, s snapshot.Snapshot,
 	set := plan.New(plan.Input{Outputs: outputs, Live: s.Policies, Applied: r.writes.applied(namespace)})
 	if set.Len() > 0 {
 		r.record(namespace, before(s, outputs, set))
+		r.writes.begin(namespace, set)
 	}
 	outcome := applier.Apply(ctx, r.client, set)
 	r.writes.remember(namespace, outcome.Written)

@@ -186,6 +186,9 @@ func settledHashes(outputs []compiler.Output, set plan.ChangeSet, result applier
 	for _, c := range set.Conflicts {
 		delete(hashes, c.Policy)
 	}
+	for _, c := range set.Withheld {
+		delete(hashes, c.Name())
+	}
 	return hashes
 }
 

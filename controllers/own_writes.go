@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
 	"firebreak.dev/firebreak/internal/applier"
+	"firebreak.dev/firebreak/internal/plan"
 )
 
 // ownWrites remembers what this process wrote, for two ends: the watch's echo of an own write need not cause work, and
@@ -23,6 +24,9 @@ type namespaceWrites struct {
 	versions map[string]string
 	// deleted are the UIDs of policies that we deleted.
 	deleted map[string]types.UID
+	// underWay are the writes that were begun and whose answers are not in yet: the watch may show one before its answer
+	// tells the resourceVersion.
+	underWay []plan.Change
 	// hashes are the hashes of the specs that we last wrote or found right.
 	hashes map[string]string
 	// distrusted: the API server contradicted the cache, so the next plan is made from a live list.
@@ -42,11 +46,22 @@ func (w *ownWrites) of(namespace string) *namespaceWrites {
 	return ns
 }
 
-// remember notes committed writes.
+// begin notes the writes that are about to be made.
+func (w *ownWrites) begin(namespace string, set plan.ChangeSet) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ns := w.of(namespace)
+	for _, step := range set.Steps {
+		ns.underWay = append(ns.underWay, step...)
+	}
+}
+
+// remember notes committed writes, and that none is under way any more.
 func (w *ownWrites) remember(namespace string, written []applier.Written) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	ns := w.of(namespace)
+	ns.underWay = nil
 	for _, write := range written {
 		name := write.Change.Name()
 		if write.Change.Desired == nil {
@@ -82,7 +97,15 @@ func (w *ownWrites) isEcho(policy *networkingv1.NetworkPolicy) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	ns, ok := w.namespaces[policy.Namespace]
-	return ok && ns.versions[policy.Name] == policy.ResourceVersion
+	if !ok {
+		return false
+	}
+	for _, change := range ns.underWay {
+		if change.Desired != nil && change.Name() == policy.Name && plan.Satisfies(policy, change.Desired) {
+			return true
+		}
+	}
+	return ns.versions[policy.Name] == policy.ResourceVersion
 }
 
 // sawDeletion takes note of a deletion that the watch shows, and says whether it was ours.
@@ -96,8 +119,10 @@ func (w *ownWrites) sawDeletion(policy *networkingv1.NetworkPolicy) (own bool) {
 	if version, ok := ns.versions[policy.Name]; ok && !olderThan(policy.ResourceVersion, version) {
 		delete(ns.versions, policy.Name)
 	}
-	own = ns.deleted[policy.Name] == policy.UID
-	return own
+	for _, change := range ns.underWay {
+		own = own || (change.Desired == nil && change.Live.UID == policy.UID)
+	}
+	return own || ns.deleted[policy.Name] == policy.UID
 }
 
 // distrust asks for a live list next time.

@@ -83,7 +83,8 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		}
 	}
 	r := &NamespaceReconciler{
-		client: mgr.GetClient(), reader: reader, ledger: record, events: recorder, writes: newOwnWrites(), facts: newFactIndex(),
+		client: mgr.GetClient(), reader: reader, ledger: record, events: recorder, writes: newOwnWrites(),
+		facts: newFactIndex(), graves: newTombstones(),
 	}
 	if err := r.setup(mgr, o, queues); err != nil {
 		return fmt.Errorf("set up the namespace controller: %w", err)

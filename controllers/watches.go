@@ -107,10 +107,17 @@ func (r *NamespaceReconciler) onProfile() handler.Funcs {
 			if !profileChanged(e.ObjectOld, e.ObjectNew) {
 				return
 			}
+			if p, ok := e.ObjectOld.(*v1alpha1.SegmentationProfile); ok && p.UID != e.ObjectNew.GetUID() {
+				// The watch missed the deletion and shows the successor only.
+				r.graves.add(snapshot.FromSegmentationProfile(p).Key, p.UID)
+			}
 			namespaces := append(r.namespacesOf(ctx, e.ObjectNew), r.namespacesOf(ctx, e.ObjectOld)...)
 			enqueue(q, isNamespaced(e.ObjectNew), namespaces...)
 		},
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) {
+			if p, ok := e.Object.(*v1alpha1.SegmentationProfile); ok {
+				r.graves.add(snapshot.FromSegmentationProfile(p).Key, p.UID)
+			}
 			enqueue(q, isNamespaced(e.Object), r.namespacesOf(ctx, e.Object)...)
 		},
 	}

@@ -37,6 +37,10 @@ type ProfileStatus struct {
 	// +kubebuilder:validation:MaxItems=64
 	Tiers []TierStatus `json:"tiers,omitempty"`
 
+	// tierCount is the number of tiers.
+	// +optional
+	TierCount int32 `json:"tierCount,omitempty"`
+
 	// drift counts the corrections of policies that somebody else changed or
 	// deleted.
 	// +optional

@@ -16,7 +16,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Mode",type=string,JSONPath=`.spec.mode`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Isolated",type=string,JSONPath=`.status.conditions[?(@.type=="Isolated")].status`
-// +kubebuilder:printcolumn:name="Tiers",type=string,JSONPath=`.status.tiers[*].name`
+// +kubebuilder:printcolumn:name="Tiers",type=integer,JSONPath=`.status.tierCount`
 // +kubebuilder:printcolumn:name="Policies",type=integer,JSONPath=`.status.policies`
 // +kubebuilder:printcolumn:name="Drift",type=integer,JSONPath=`.status.drift.corrections`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`

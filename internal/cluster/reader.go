@@ -192,9 +192,11 @@ func stampedLater(p snapshot.Profile, live []*networkingv1.NetworkPolicy) bool {
 	return false
 }
 
-// Gone returns an output that removes for each profile that owns a policy here and does not exist any more, which is
-// asked of the API server itself: the cache alone is no proof. ErrStale when a profile exists that the cache lacks.
-func (r *Reader) Gone(ctx context.Context, s snapshot.Snapshot) ([]compiler.Output, error) {
+// Gone returns an output that removes for each profile that owns a policy here and was deleted. WasDeleted says of which
+// profiles a deletion was seen; that they do not exist any more is asked of the API server itself. A policy whose owner
+// was never seen may be anybody's, and is left to the garbage collector. ErrStale when a profile exists that the cache
+// lacks.
+func (r *Reader) Gone(ctx context.Context, s snapshot.Snapshot, wasDeleted func(snapshot.ProfileKey, types.UID) bool) ([]compiler.Output, error) {
 	known := map[snapshot.ProfileKey]bool{}
 	for _, p := range s.Profiles {
 		known[p.Key] = true
@@ -202,7 +204,7 @@ func (r *Reader) Gone(ctx context.Context, s snapshot.Snapshot) ([]compiler.Outp
 	var out []compiler.Output
 	for _, policy := range s.Policies {
 		key, uid, ok := plan.Owner(policy)
-		if !ok || known[key] {
+		if !ok || known[key] || !wasDeleted(key, uid) {
 			continue
 		}
 		known[key] = true

@@ -138,6 +138,11 @@ func merged(live, desired *networkingv1.NetworkPolicy) *networkingv1.NetworkPoli
 	return out
 }
 
+// Satisfies says whether a live policy is in every respect as desired, so that nothing would be written.
+func Satisfies(live, desired *networkingv1.NetworkPolicy) bool {
+	return networkpolicy.Compare(live.Spec, desired.Spec).Equal && metadataChange(live, desired) == ""
+}
+
 // metadataLost is the drift of a policy whose spec is right.
 const metadataLost = "labels, annotations or owner changed"
 

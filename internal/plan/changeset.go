@@ -72,7 +72,9 @@ type PreviewCounts struct {
 type ChangeSet struct {
 	Steps     [stepCount][]Change
 	Conflicts []Conflict
-	Frozen    []Drift
+	// Withheld is what would be done, were it not for the conflicts of the same profile.
+	Withheld []Change
+	Frozen      []Drift
 	Previews  map[snapshot.ProfileKey]PreviewCounts
 }
 

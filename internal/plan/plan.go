@@ -48,7 +48,7 @@ func New(in Input) ChangeSet {
 	for i := range p.steps {
 		slices.SortFunc(p.steps[i], func(a, b Change) int { return cmp.Compare(a.Name(), b.Name()) })
 	}
-	return ChangeSet{Steps: p.steps, Conflicts: p.conflicts, Frozen: p.frozen, Previews: p.previews()}
+	return ChangeSet{Steps: p.steps, Conflicts: p.conflicts, Withheld: p.withheld, Frozen: p.frozen, Previews: p.previews()}
 }
 
 // wanted is a desired policy and the profile that wants it.
@@ -64,6 +64,7 @@ type planner struct {
 	desired   map[string]wanted
 	steps     [stepCount][]Change
 	conflicts []Conflict
+	withheld  []Change
 	frozen    []Drift
 }
 
@@ -123,7 +124,11 @@ func (p *planner) withholdConflicted() {
 	}
 	for _, step := range []Step{StepExchange, StepOpen, StepIsolate, StepNarrow, StepPrune} {
 		p.steps[step] = slices.DeleteFunc(p.steps[step], func(c Change) bool {
-			return conflicted[c.Profile] && c.Drift == ""
+			hold := conflicted[c.Profile] && c.Drift == ""
+			if hold {
+				p.withheld = append(p.withheld, c)
+			}
+			return hold
 		})
 	}
 }

@@ -26,6 +26,7 @@ func Status(in Input) v1alpha1.ProfileStatus {
 		Namespaces:         t.counts(),
 		Policies:           int32(t.policies + in.Elsewhere), //nolint:gosec // a cluster holds far fewer policies
 		Tiers:              coverage.tiers,
+		TierCount:          int32(len(in.Profile.Tiers)), //nolint:gosec // at most 64
 		Drift:              in.Previous.Drift,
 		Preview:            t.preview(in.Profile),
 	}

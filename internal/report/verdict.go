@@ -41,7 +41,7 @@ func judge(in Input, t tally) verdict {
 	case t.failed > 0:
 		v.reason = v1alpha1.ReasonApplyFailed
 		v.message = fmt.Sprintf("Failed in %s and will be tried again. %s", ofNamespaces(t.failed, t.selected), t.firstFailure)
-	case v.unexamined || t.applying > 0:
+	case v.unexamined || t.applied+t.conflicted < t.selected:
 		v.reason = v1alpha1.ReasonProgressing
 		v.message = fmt.Sprintf("Applied in %s so far.", ofNamespaces(t.applied, t.selected))
 	case in.Elsewhere > 0:

@@ -3,6 +3,7 @@ package validation
 import (
 	"net/netip"
 
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
@@ -24,6 +25,9 @@ func validatePeer(p snapshot.Profile, peer v1alpha1.Peer, path *field.Path) fiel
 		errs = append(errs, label(at.Child("tier"), peer.RemoteTier.Tier)...)
 		if peer.RemoteTier.Profile == "" {
 			errs = append(errs, field.Required(at.Child("profile"), ""))
+		}
+		for _, msg := range validation.IsDNS1123Subdomain(peer.RemoteTier.Profile) {
+			errs = append(errs, field.Invalid(at.Child("profile"), peer.RemoteTier.Profile, msg))
 		}
 		return errs
 	case peer.Pods != nil:

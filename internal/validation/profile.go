@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
@@ -54,6 +55,11 @@ func validateSettings(p snapshot.Profile, spec *field.Path) field.ErrorList {
 		errs = append(errs, field.Forbidden(spec.Child("previewOf"), "needs mode Preview"))
 	case p.PreviewOf == p.Key.Name:
 		errs = append(errs, field.Invalid(spec.Child("previewOf"), p.PreviewOf, "a profile cannot be the preview of itself"))
+	}
+	if p.PreviewOf != "" {
+		for _, msg := range validation.IsDNS1123Subdomain(p.PreviewOf) {
+			errs = append(errs, field.Invalid(spec.Child("previewOf"), p.PreviewOf, msg))
+		}
 	}
 	if p.Isolation == v1alpha1.IsolationTiers && len(p.Tiers) == 0 {
 		errs = append(errs, field.Required(spec.Child("tiers"), "isolation Tiers needs at least one tier"))
