@@ -74,8 +74,8 @@ type ChangeSet struct {
 	Conflicts []Conflict
 	// Withheld is what would be done, were it not for the conflicts of the same profile.
 	Withheld []Change
-	Frozen      []Drift
-	Previews  map[snapshot.ProfileKey]PreviewCounts
+	Frozen   []Drift
+	Previews map[snapshot.ProfileKey]PreviewCounts
 }
 
 // Len is the number of writes.
