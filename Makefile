@@ -150,8 +150,10 @@ deploy: bin/deploy/kustomization.yaml ## Install CRDs and operator, with image I
 # The profiles go first, while the operator is there to take their policies away in a safe order.
 .PHONY: undeploy
 undeploy: ## Remove all profiles with their policies, then operator and CRDs
-	$(KUBECTL) delete clustersegmentationprofiles --all --ignore-not-found --timeout=5m
-	$(KUBECTL) delete segmentationprofiles --all --all-namespaces --ignore-not-found --timeout=5m
+	@if $(KUBECTL) get -k config/crd >/dev/null 2>&1; then \
+	  $(KUBECTL) delete clustersegmentationprofiles --all --timeout=5m; \
+	  $(KUBECTL) delete segmentationprofiles --all --all-namespaces --timeout=5m; \
+	fi
 	$(KUBECTL) delete --ignore-not-found -k config/default
 
 .PHONY: bin/deploy/kustomization.yaml
