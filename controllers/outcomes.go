@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
@@ -77,26 +78,28 @@ func outcomeOf(s snapshot.Snapshot, o compiler.Output, written []applier.Written
 	case compiler.Remove:
 		outcome.State = report.Removed
 	}
-	for _, policy := range s.Policies {
-		if key, _, ok := plan.Owner(policy); ok && key == o.Profile.Key {
-			outcome.Policies++
+	outcome.Policies = countPolicies(o.Profile.Key, s.Policies, written)
+	return outcome
+}
+
+// countPolicies returns the number of policies that a profile has after the writes.
+func countPolicies(key snapshot.ProfileKey, live []*networkingv1.NetworkPolicy, written []applier.Written) int {
+	names := map[string]bool{}
+	for _, policy := range live {
+		if owner, _, ok := plan.Owner(policy); ok && owner == key {
+			names[policy.Name] = true
 		}
 	}
 	for _, w := range written {
 		switch {
-		case w.Change.Profile != o.Profile.Key:
-		case w.Change.Live == nil:
-			outcome.Policies++
+		case w.Change.Profile != key:
 		case w.Change.Desired == nil:
-			outcome.Policies--
+			delete(names, w.Change.Name())
 		default:
-			// An adopted policy was not counted above.
-			if key, _, ok := plan.Owner(w.Change.Live); !ok || key != o.Profile.Key {
-				outcome.Policies++
-			}
+			names[w.Change.Name()] = true
 		}
 	}
-	return outcome
+	return len(names)
 }
 
 // unwritten says which profiles have changes that were not carried out.

@@ -56,14 +56,14 @@ func (r *ProfileStatusReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 		}
 		return ctrl.Result{}, fmt.Errorf("read %s: %w", key, err)
 	}
-	if r.kind == v1alpha1.KindClusterSegmentationProfile && obj.GetDeletionTimestamp().IsZero() && !controllerutil.ContainsFinalizer(obj, v1alpha1.Finalizer) {
+	if r.lacksFinalizer(obj) {
 		return ctrl.Result{}, r.setFinalizer(ctx, obj, controllerutil.AddFinalizer)
 	}
 	in, err := r.gather(ctx, obj)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	if r.kind == v1alpha1.KindClusterSegmentationProfile && in.Profile.Deleting {
+	if in.Profile.Deleting {
 		if done, err := r.finish(ctx, obj, in); done || err != nil {
 			return ctrl.Result{}, err
 		}
@@ -73,6 +73,12 @@ func (r *ProfileStatusReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 		result.RequeueAfter = teardownPoll
 	}
 	return result, err
+}
+
+// lacksFinalizer says whether a profile must be given our finalizer before anything is written for it.
+func (r *ProfileStatusReconciler) lacksFinalizer(obj client.Object) bool {
+	return r.kind == v1alpha1.KindClusterSegmentationProfile && obj.GetDeletionTimestamp().IsZero() &&
+		!controllerutil.ContainsFinalizer(obj, v1alpha1.Finalizer)
 }
 
 // write brings the live status to what is known, no more often than it should.
@@ -173,7 +179,7 @@ func (r *ProfileStatusReconciler) candidates(ctx context.Context, profile snapsh
 // The cache and then the API server itself must say so.
 func (r *ProfileStatusReconciler) finish(ctx context.Context, obj client.Object, in report.Input) (done bool, err error) {
 	if !controllerutil.ContainsFinalizer(obj, v1alpha1.Finalizer) {
-		return true, nil
+		return r.kind == v1alpha1.KindClusterSegmentationProfile, nil
 	}
 	for _, reader := range []client.Reader{r.reader.Cache, r.reader.Live} {
 		left, err := r.hasPolicies(ctx, reader, in.Profile)

@@ -42,34 +42,35 @@ func enqueue(q queue, urgent bool, namespaces ...string) {
 
 // onPolicy wakes the namespace of a policy that is, was or could be ours. Echoes of our own writes are passed over.
 func (r *NamespaceReconciler) onPolicy() handler.Funcs {
-	concerns := func(obj client.Object) (*networkingv1.NetworkPolicy, bool) {
-		policy, ok := obj.(*networkingv1.NetworkPolicy)
-		if !ok {
-			return nil, false
-		}
-		_, _, owned := plan.Owner(policy)
-		named := strings.HasPrefix(policy.Name, "segp.") || strings.HasPrefix(policy.Name, "csegp.")
-		return policy, owned || named
-	}
 	return handler.Funcs{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) {
-			if policy, ok := concerns(e.Object); ok && !e.IsInInitialList && !r.writes.isEcho(policy) {
+			if policy, ok := mayBeOurs(e.Object); ok && !e.IsInInitialList && !r.writes.isEcho(policy) {
 				enqueue(q, true, policy.Namespace)
 			}
 		},
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {
-			_, before := concerns(e.ObjectOld)
-			policy, after := concerns(e.ObjectNew)
+			_, before := mayBeOurs(e.ObjectOld)
+			policy, after := mayBeOurs(e.ObjectNew)
 			if (before || after) && policy.ResourceVersion != e.ObjectOld.GetResourceVersion() && !r.writes.isEcho(policy) {
 				enqueue(q, true, policy.Namespace)
 			}
 		},
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) {
-			if policy, ok := concerns(e.Object); ok && !r.writes.sawDeletion(policy) {
+			if policy, ok := mayBeOurs(e.Object); ok && !r.writes.sawDeletion(policy) {
 				enqueue(q, true, policy.Namespace)
 			}
 		},
 	}
+}
+
+// mayBeOurs says whether a policy is owned by a profile, or bears a name such as ours: then it may stand in the way.
+func mayBeOurs(obj client.Object) (*networkingv1.NetworkPolicy, bool) {
+	policy, ok := obj.(*networkingv1.NetworkPolicy)
+	if !ok {
+		return nil, false
+	}
+	_, _, owned := plan.Owner(policy)
+	return policy, owned || strings.HasPrefix(policy.Name, "segp.") || strings.HasPrefix(policy.Name, "csegp.")
 }
 
 // onNamespace wakes a namespace that appears, changes its labels or goes, and tells the cluster profiles, which may

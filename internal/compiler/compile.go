@@ -16,13 +16,13 @@ import (
 type Disposition string
 
 const (
-	// Enforce: the live policies shall equal Output.Policies.
+	// Enforce means: the live policies shall equal Output.Policies.
 	Enforce Disposition = "Enforce"
-	// Preview: Output.Policies is what Enforce would want; the live ones stay as they are.
+	// Preview means: Output.Policies is what Enforce would want; the live ones stay as they are.
 	Preview Disposition = "Preview"
-	// Freeze: it is not known what the profile wants; the live ones stay as they are.
+	// Freeze means: it is not known what the profile wants; the live ones stay as they are.
 	Freeze Disposition = "Freeze"
-	// Remove: the profile wants nothing here; its live policies go.
+	// Remove means: the profile wants nothing here; its live policies go.
 	Remove Disposition = "Remove"
 )
 
@@ -60,21 +60,7 @@ func compileProfile(s snapshot.Snapshot, p snapshot.Profile) Output {
 	}
 	out.Protected = selects && s.Options.Protected(s.Namespace.Name)
 	out.Selected = selects && !out.Protected
-	switch {
-	case p.Orphaning || p.Unguarded:
-		out.Disposition = Freeze
-	case p.Deleting || out.Protected:
-		out.Disposition = Remove
-	case len(validation.Validate(p)) > 0 || len(validation.Unsupported(p)) > 0:
-		// Also when the namespace is not selected: an invalid spec takes nothing away.
-		out.Disposition = Freeze
-	case !selects:
-		out.Disposition = Remove
-	case p.Mode == v1alpha1.ModePreview:
-		out.Disposition = Preview
-	default:
-		out.Disposition = Enforce
-	}
+	out.Disposition = dispose(p, out.Selected, out.Protected)
 	if out.Disposition != Enforce && out.Disposition != Preview {
 		return out
 	}
@@ -85,6 +71,24 @@ func compileProfile(s snapshot.Snapshot, p snapshot.Profile) Output {
 	}
 	out.Policies, out.Findings, out.ReadDNS = policies, finding.Sort(c.findings), c.readDNS
 	return out
+}
+
+// dispose says what a profile wants of its policies in a namespace that it selects, or would were it not protected.
+func dispose(p snapshot.Profile, selected, protected bool) Disposition {
+	switch {
+	case p.Orphaning || p.Unguarded:
+		return Freeze
+	case p.Deleting || protected:
+		return Remove
+	case len(validation.Validate(p)) > 0 || len(validation.Unsupported(p)) > 0:
+		// Also when the namespace is not selected: an invalid spec takes nothing away.
+		return Freeze
+	case !selected:
+		return Remove
+	case p.Mode == v1alpha1.ModePreview:
+		return Preview
+	}
+	return Enforce
 }
 
 // compilation is the work on one profile in one namespace.

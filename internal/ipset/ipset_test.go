@@ -45,7 +45,7 @@ func TestBlocksLeaveOutWhatIsExcludedWhole(t *testing.T) {
 func TestBlocksHoldExactlyTheRightAddresses(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a test's random cases need no secrecy
+	random := rand.New(rand.NewPCG(seed, 0))
 	draw := func(n int) []netip.Prefix {
 		var out []netip.Prefix
 		for range random.IntN(n) {

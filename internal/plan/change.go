@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
@@ -28,7 +29,8 @@ func (p *planner) create(want wanted) {
 	if hash, ok := p.in.Applied[want.policy.Name]; ok && hash == want.policy.Annotations[annotationHash] {
 		change.Drift = "deleted"
 	}
-	if isDefaultDeny(want.policy) {
+	// A tier of every pod without any allow is a default-deny by what it does.
+	if isDefaultDeny(want.policy) || (selectsEveryPod(want.policy) && admitsNothing(want.policy)) {
 		p.add(StepIsolate, change)
 		return
 	}
@@ -59,30 +61,41 @@ func (p *planner) update(live *networkingv1.NetworkPolicy, want wanted) {
 		return
 	}
 	change := Change{Profile: want.profile.Key, Live: live, Desired: merged(live, want.policy)}
-	// The hash says which spec we wrote last: if that is the desired one, somebody else made the difference.
-	drifted := live.Annotations[annotationHash] == want.policy.Annotations[annotationHash] ||
-		p.in.Applied[live.Name] == want.policy.Annotations[annotationHash]
-	switch {
-	case !difference.Equal && drifted:
-		change.Drift = networkpolicy.Describe(live.Spec, want.policy.Spec)
-	case difference.Equal && claim(live, want.profile) == ours && metadata == metadataLost:
-		change.Drift = metadataLost
+	change.Drift = p.driftOf(live, want, difference, metadata)
+	step := stepOf(difference, isDefaultDeny(want.policy), change.Drift != "")
+	change.Urgent = step == StepExchange && change.Drift != ""
+	p.add(step, change)
+}
+
+// driftOf says in words what somebody changed; empty when the profile or the cluster made the difference.
+func (p *planner) driftOf(live *networkingv1.NetworkPolicy, want wanted, difference networkpolicy.Difference, metadata string) string {
+	hash := want.policy.Annotations[annotationHash]
+	if difference.Equal {
+		if metadata == metadataLost && claim(live, want.profile) == ours {
+			return metadataLost
+		}
+		return ""
 	}
+	// The hash says which spec we wrote last: if that is the desired one, somebody else made the difference.
+	if live.Annotations[annotationHash] == hash || p.in.Applied[live.Name] == hash {
+		return networkpolicy.Describe(live.Spec, want.policy.Spec)
+	}
+	return ""
+}
+
+// stepOf says when a policy that differs is updated.
+func stepOf(difference networkpolicy.Difference, defaultDeny, drift bool) Step {
 	switch {
 	case difference.Equal:
-		p.add(StepExtend, change)
-	case isDefaultDeny(want.policy):
-		p.add(StepIsolate, change)
-	case change.Drift != "":
-		change.Urgent = true
-		p.add(StepExchange, change)
-	case difference.Selector || (difference.Adds && difference.Removes):
-		p.add(StepExchange, change)
+		return StepExtend
+	case defaultDeny:
+		return StepIsolate
+	case drift || difference.Selector || (difference.Adds && difference.Removes):
+		return StepExchange
 	case difference.Removes:
-		p.add(StepNarrow, change)
-	default:
-		p.add(StepExtend, change)
+		return StepNarrow
 	}
+	return StepExtend
 }
 
 // splitMixedUpdates makes two writes of each update that admits both more and less, when there are several: first one
@@ -155,11 +168,8 @@ func metadataChange(live, desired *networkingv1.NetworkPolicy) string {
 		}
 	}
 	owner := desired.OwnerReferences[0]
-	owned := slices.ContainsFunc(live.OwnerReferences, func(ref metav1.OwnerReference) bool {
-		return ref.UID == owner.UID && ref.Kind == owner.Kind && ref.Name == owner.Name && ref.Controller != nil && *ref.Controller &&
-			ref.APIVersion == owner.APIVersion && ref.BlockOwnerDeletion != nil && *ref.BlockOwnerDeletion
-	})
-	if !owned {
+	owned := func(ref metav1.OwnerReference) bool { return equality.Semantic.DeepEqual(ref, owner) }
+	if !slices.ContainsFunc(live.OwnerReferences, owned) {
 		return metadataLost
 	}
 	if live.Annotations[v1alpha1.AnnotationPurpose] != desired.Annotations[v1alpha1.AnnotationPurpose] {

@@ -16,17 +16,17 @@ import (
 type State string
 
 const (
-	// Applied: the live policies equal the desired ones (in Preview: the preview is computed).
+	// Applied means: the live policies equal the desired ones (in Preview: the preview is computed).
 	Applied State = "Applied"
-	// Applying: they differ, and writes are under way.
+	// Applying means: they differ, and writes are under way.
 	Applying State = "Applying"
-	// Failed: they differ, and writing failed.
+	// Failed means: they differ, and writing failed.
 	Failed State = "Failed"
-	// Conflicted: somebody else's policy bears a name that is needed.
+	// Conflicted means: somebody else's policy bears a name that is needed.
 	Conflicted State = "Conflicted"
-	// Frozen: what the profile wants is not known; nothing is written.
+	// Frozen means: what the profile wants is not known; nothing is written.
 	Frozen State = "Frozen"
-	// Removed: the profile has no policies left here.
+	// Removed means: the profile has no policies left here.
 	Removed State = "Removed"
 )
 

@@ -22,18 +22,11 @@ type verdict struct {
 }
 
 func judge(in Input, t tally) verdict {
-	invalid, unsupported := errorsOf(in)
-	namespaced := in.Profile.Key.Kind == v1alpha1.KindSegmentationProfile
-	switch {
-	case in.Profile.Deleting:
+	if in.Profile.Deleting {
 		return verdict{accepted: true, reason: v1alpha1.ReasonDeleting, message: deletingMessage(t.policies + in.Elsewhere)}
-	case len(invalid) > 0:
-		return verdict{stalled: true, reason: v1alpha1.ReasonInvalid, message: refusal(invalid, t.policies)}
-	case len(unsupported) > 0:
-		return verdict{stalled: true, reason: v1alpha1.ReasonNotSupported, message: refusal(unsupported, t.policies)}
-	case namespaced && t.refused > 0:
-		return verdict{stalled: true, reason: v1alpha1.ReasonProtectedNamespace, message: fmt.Sprintf(
-			"Namespace %s is protected, so nothing is written there; move the profile, or change --protected-namespaces.", in.Profile.Key.Namespace)}
+	}
+	if reason, message := whyRefused(in, t); reason != "" {
+		return verdict{stalled: true, reason: reason, message: message}
 	}
 	v := verdict{accepted: true}
 	v.unexamined = t.examined < t.selected
@@ -59,6 +52,21 @@ func judge(in Input, t tally) verdict {
 		v.reason, v.message = readyMessage(in.Profile, t)
 	}
 	return v
+}
+
+// whyRefused says why a profile is not accepted; empty when it is.
+func whyRefused(in Input, t tally) (reason, message string) {
+	invalid, unsupported := errorsOf(in)
+	switch {
+	case len(invalid) > 0:
+		return v1alpha1.ReasonInvalid, refusal(invalid, t.policies)
+	case len(unsupported) > 0:
+		return v1alpha1.ReasonNotSupported, refusal(unsupported, t.policies)
+	case in.Profile.Key.Kind == v1alpha1.KindSegmentationProfile && t.refused > 0:
+		return v1alpha1.ReasonProtectedNamespace, fmt.Sprintf(
+			"Namespace %s is protected, so nothing is written there; move the profile, or change --protected-namespaces.", in.Profile.Key.Namespace)
+	}
+	return "", ""
 }
 
 func readyMessage(p snapshot.Profile, t tally) (reason, message string) {

@@ -29,7 +29,7 @@ func TestAndOfContradictingLabelsMatchesNothing(t *testing.T) {
 func TestAndMatchesWhatBothMatch(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a test's random cases need no secrecy
+	random := rand.New(rand.NewPCG(seed, 0))
 	keys, values := []string{"a", "b"}, []string{"x", "y", "z"}
 	draw := func() *metav1.LabelSelector {
 		s := &metav1.LabelSelector{MatchLabels: map[string]string{}}

@@ -66,24 +66,32 @@ func validateDestinationPorts(p snapshot.Profile, entry v1alpha1.AllowEntry, pat
 	var errs field.ErrorList
 	for i, peer := range entry.To {
 		at := path.Child("to").Index(i)
-		switch {
-		case peer.KubeAPIServer != nil:
-			if len(entry.Ports) > 0 {
-				errs = append(errs, field.Forbidden(path.Child("ports"), "kubeAPIServer brings its own ports"))
-			}
-		case len(entry.Ports) > 0:
-			if isAddresses(peer) && hasNamedPort(entry.Ports) {
-				errs = append(errs, field.Invalid(path.Child("ports"), portNames(entry.Ports), fmt.Sprintf("a port name means nothing towards addresses (%s)", at)))
-			}
-		case peer.Tier != "":
-			if tier, ok := p.Tier(peer.Tier); ok && len(tier.Ports) == 0 {
-				errs = append(errs, field.Required(path.Child("ports"), fmt.Sprintf("tier %q declares no ports of its own", peer.Tier)))
-			}
-		case peer.RemoteTier == nil && peer.Service == nil:
-			errs = append(errs, field.Required(path.Child("ports"), fmt.Sprintf("the destination %s has no ports of its own", at)))
+		if len(entry.Ports) == 0 {
+			errs = append(errs, validateOwnPorts(p, peer, at, path.Child("ports"))...)
+			continue
+		}
+		if peer.KubeAPIServer != nil {
+			errs = append(errs, field.Forbidden(path.Child("ports"), "kubeAPIServer brings its own ports"))
+		}
+		if isAddresses(peer) && hasNamedPort(entry.Ports) {
+			errs = append(errs, field.Invalid(path.Child("ports"), portNames(entry.Ports), fmt.Sprintf("a port name means nothing towards addresses (%s)", at)))
 		}
 	}
 	return errs
+}
+
+// validateOwnPorts checks a destination of an entry that says no ports.
+func validateOwnPorts(p snapshot.Profile, peer v1alpha1.Peer, at, ports *field.Path) field.ErrorList {
+	switch {
+	case peer.KubeAPIServer != nil || peer.RemoteTier != nil || peer.Service != nil:
+		return nil
+	case peer.Tier == "":
+		return field.ErrorList{field.Required(ports, fmt.Sprintf("the destination %s has no ports of its own", at))}
+	}
+	if tier, ok := p.Tier(peer.Tier); ok && len(tier.Ports) == 0 {
+		return field.ErrorList{field.Required(ports, fmt.Sprintf("tier %q declares no ports of its own", peer.Tier))}
+	}
+	return nil
 }
 
 func isAddresses(p v1alpha1.Peer) bool {

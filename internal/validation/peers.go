@@ -20,24 +20,11 @@ func validatePeer(p snapshot.Profile, peer v1alpha1.Peer, path *field.Path) fiel
 			return field.ErrorList{field.Invalid(path.Child("tier"), peer.Tier, "this profile has no such tier")}
 		}
 	case peer.RemoteTier != nil:
-		at := path.Child("remoteTier")
-		errs := label(at.Child("namespace"), peer.RemoteTier.Namespace)
-		errs = append(errs, label(at.Child("tier"), peer.RemoteTier.Tier)...)
-		if peer.RemoteTier.Profile == "" {
-			errs = append(errs, field.Required(at.Child("profile"), ""))
-		}
-		for _, msg := range validation.IsDNS1123Subdomain(peer.RemoteTier.Profile) {
-			errs = append(errs, field.Invalid(at.Child("profile"), peer.RemoteTier.Profile, msg))
-		}
-		return errs
+		return validateRemoteTier(*peer.RemoteTier, path.Child("remoteTier"))
 	case peer.Pods != nil:
 		return validatePods(*peer.Pods, path.Child("pods"))
 	case peer.Service != nil:
-		errs := label(path.Child("service", "name"), peer.Service.Name)
-		if peer.Service.Namespace != "" {
-			errs = append(errs, label(path.Child("service", "namespace"), peer.Service.Namespace)...)
-		}
-		return errs
+		return validateService(*peer.Service, path.Child("service"))
 	case peer.IPBlocks != nil:
 		return validateIPBlocks(*peer.IPBlocks, path.Child("ipBlocks"))
 	case peer.Internet != nil:
@@ -47,6 +34,23 @@ func validatePeer(p snapshot.Profile, peer v1alpha1.Peer, path *field.Path) fiel
 		return validateSelector(peer.Nodes.NodeSelector, path.Child("nodes", "nodeSelector"))
 	}
 	return nil
+}
+
+func validateRemoteTier(r v1alpha1.RemoteTierPeer, path *field.Path) field.ErrorList {
+	errs := label(path.Child("namespace"), r.Namespace)
+	errs = append(errs, label(path.Child("tier"), r.Tier)...)
+	for _, msg := range validation.IsDNS1123Subdomain(r.Profile) {
+		errs = append(errs, field.Invalid(path.Child("profile"), r.Profile, msg))
+	}
+	return errs
+}
+
+func validateService(s v1alpha1.ServicePeer, path *field.Path) field.ErrorList {
+	errs := label(path.Child("name"), s.Name)
+	if s.Namespace != "" {
+		errs = append(errs, label(path.Child("namespace"), s.Namespace)...)
+	}
+	return errs
 }
 
 func members(p v1alpha1.Peer) int {
