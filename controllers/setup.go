@@ -64,7 +64,10 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	}
 	reader := &cluster.Reader{Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Options: o.Cluster}
 	queues := &statusQueues{}
-	pods := cluster.NewPods(func(namespace string) { queues.onPods(namespace, reader) })
+	pods := cluster.NewPods(
+		func(namespace string) { queues.onPods(namespace, reader) },
+		func() { queues.allProfiles(reader) },
+	)
 	err = mgr.Add(unelected{func(ctx context.Context) error {
 		pods.Run(ctx, clientset)
 		return nil

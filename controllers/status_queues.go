@@ -67,6 +67,20 @@ func (s *statusQueues) onPods(namespace string, reader *cluster.Reader) {
 	}
 }
 
+// allProfiles wakes every profile: all pods are known now.
+func (s *statusQueues) allProfiles(reader *cluster.Reader) {
+	ctx := context.Background()
+	var list v1alpha1.SegmentationProfileList
+	if err := reader.Cache.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		// The cache has not started; the status controllers will look at every profile when it has.
+		return
+	}
+	for i := range list.Items {
+		s.add(snapshot.ProfileKey{Kind: v1alpha1.KindSegmentationProfile, Namespace: list.Items[i].Namespace, Name: list.Items[i].Name}, foldDelay)
+	}
+	s.allClusterProfiles(ctx, reader)
+}
+
 // allClusterProfiles wakes every cluster profile: which namespaces there are, or their labels, changed.
 func (s *statusQueues) allClusterProfiles(ctx context.Context, reader *cluster.Reader) {
 	profiles, err := reader.ClusterProfiles(ctx)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -16,6 +17,9 @@ import (
 	"firebreak.dev/firebreak/internal/plan"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
+
+// requestTimeout bounds one write, so that an API server that does not answer cannot park a worker.
+const requestTimeout = 10 * time.Second
 
 // FieldOwner is the manager name of our writes.
 const FieldOwner = "firebreak"
@@ -76,6 +80,8 @@ type application struct {
 }
 
 func (a *application) apply(ctx context.Context, change plan.Change) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
 	version, err := a.write(ctx, change)
 	if err != nil {
 		a.outcome.Failures = append(a.outcome.Failures, Failure{Profile: change.Profile, Policy: change.Name(), Err: err})

@@ -26,6 +26,7 @@ type Pods struct {
 	namespaces map[string]*podNamespace
 	synced     atomic.Bool
 	onChange   func(namespace string)
+	onSynced   func()
 }
 
 // podNamespace is the running pods of one namespace: each pod's class, and how many pods each class has.
@@ -34,9 +35,10 @@ type podNamespace struct {
 	classes map[string]*report.PodClass
 }
 
-// NewPods returns an empty store. OnChange is called, outside any lock, with each namespace whose counts changed.
-func NewPods(onChange func(namespace string)) *Pods {
-	return &Pods{namespaces: map[string]*podNamespace{}, onChange: onChange}
+// NewPods returns an empty store. OnChange is called, outside any lock, with each namespace whose counts changed, and
+// onSynced when all pods have been listed for the first time.
+func NewPods(onChange func(namespace string), onSynced func()) *Pods {
+	return &Pods{namespaces: map[string]*podNamespace{}, onChange: onChange, onSynced: onSynced}
 }
 
 // Run fills the store by list and watch until the context ends.
@@ -115,7 +117,10 @@ func (p *Pods) Replace(list []any, _ string) error {
 		changed[pod.Namespace] = true
 	}
 	p.mu.Unlock()
-	p.synced.Store(true)
+	if first := !p.synced.Swap(true); first {
+		p.onSynced()
+		return nil
+	}
 	for namespace := range changed {
 		p.onChange(namespace)
 	}

@@ -12,12 +12,12 @@ import (
 )
 
 // Status returns the status that a profile should have. While not every namespace has been examined since this process
-// began, a status that an earlier one wrote for the same generation and number of namespaces stands, unless a namespace
+// began, or the pods have not been listed, a status that an earlier one wrote for the same generation and number of namespaces stands, unless a namespace
 // examined so far contradicts it.
 func Status(in Input) v1alpha1.ProfileStatus {
 	t := tallyOf(in)
 	verdict := judge(in, t)
-	if verdict.unexamined && standsStill(in, t) {
+	if (verdict.unexamined || !in.PodsKnown) && standsStill(in, t) {
 		return withDrift(in.Previous, in.Drift)
 	}
 	coverage := cover(in)
