@@ -172,15 +172,19 @@ func settledHashes(outputs []compiler.Output, set plan.ChangeSet, result applier
 			hashes[policy.Name] = policy.Annotations[v1alpha1.AnnotationSpecHash]
 		}
 	}
-	done := map[string]bool{}
-	for _, w := range result.Written {
-		done[w.Change.Name()] = true
-	}
+	// A policy may be written twice, and is right after the second time only.
+	missing := map[string]int{}
 	for _, step := range set.Steps {
 		for _, change := range step {
-			if !done[change.Name()] {
-				delete(hashes, change.Name())
-			}
+			missing[change.Name()]++
+		}
+	}
+	for _, w := range result.Written {
+		missing[w.Change.Name()]--
+	}
+	for name, n := range missing {
+		if n > 0 {
+			delete(hashes, name)
 		}
 	}
 	for _, f := range result.Failures {

@@ -97,6 +97,7 @@ func (a *application) write(ctx context.Context, change plan.Change) (string, er
 		if err := a.client.Create(ctx, policy, client.FieldOwner(FieldOwner)); err != nil {
 			return "", explain("create", policy, err)
 		}
+		a.versions[client.ObjectKeyFromObject(policy)] = policy.ResourceVersion
 		return policy.ResourceVersion, nil
 	case change.Desired == nil:
 		return "", a.delete(ctx, change.Live)
@@ -114,9 +115,14 @@ func (a *application) write(ctx context.Context, change plan.Change) (string, er
 	}
 }
 
-// delete removes exactly the object that was judged: another one of this name, or a changed one, stays.
+// delete removes exactly the object that was judged, or that this application made of it: another one of this name, or
+// one that somebody changed, stays.
 func (a *application) delete(ctx context.Context, live *networkingv1.NetworkPolicy) error {
-	preconditions := client.Preconditions(metav1.Preconditions{UID: &live.UID, ResourceVersion: &live.ResourceVersion})
+	version := live.ResourceVersion
+	if own, ok := a.versions[client.ObjectKeyFromObject(live)]; ok {
+		version = own
+	}
+	preconditions := client.Preconditions(metav1.Preconditions{UID: &live.UID, ResourceVersion: &version})
 	err := a.client.Delete(ctx, live.DeepCopy(), preconditions)
 	if err == nil || apierrors.IsNotFound(err) {
 		return nil

@@ -16,11 +16,12 @@ const (
 	// StepExchange updates a policy that admits both more and less, once everything else that is new stands; and closes
 	// holes that somebody made in a tier's policy.
 	StepExchange
-	// StepOpen deletes default-denies that are wanted no more. Only now: pods that the new policies select are isolated
-	// by these.
-	StepOpen
 	// StepIsolate creates or restores default-denies, now that every tier has its policy.
 	StepIsolate
+	// StepOpen deletes default-denies that are wanted no more. Only now: pods that the new policies select are isolated
+	// by these, and others by the default-denies that take over. Not later: what a default-deny leaves must be open
+	// before policies that allow it admit less or go.
+	StepOpen
 	// StepNarrow lets policies admit less.
 	StepNarrow
 	// StepPrune deletes policies of tiers.

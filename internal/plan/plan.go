@@ -45,6 +45,7 @@ func New(in Input) ChangeSet {
 	}
 	p.withholdConflicted()
 	p.splitMixedUpdates()
+	p.widenOverlapping()
 	for i := range p.steps {
 		slices.SortFunc(p.steps[i], func(a, b Change) int { return cmp.Compare(a.Name(), b.Name()) })
 	}

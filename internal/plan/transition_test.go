@@ -13,7 +13,6 @@ import (
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/compiler"
 	"firebreak.dev/firebreak/internal/networkpolicy"
-	"firebreak.dev/firebreak/internal/selector"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
@@ -26,18 +25,8 @@ const transitions = 3000
 func TestNoWriteCutsOffOrOpensTooMuch(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	writes, failed := 0, 0
-	cats := map[string]int{}
-	samples := map[string]string{}
+	writes, failed, tangled := 0, 0, 0
 	for i := range uint64(transitions) {
-	  func() {
-		defer func() {
-			if r := recover(); r != nil {
-				v := r.([2]string)
-				cats[v[0]]++
-				if cats[v[0]] < 3 { samples[v[0]] += v[1] }
-			}
-		}()
 		w := &world{t: t, random: rand.New(rand.NewPCG(seed, i)), number: i} //nolint:gosec // a test's random cases need no secrecy
 		w.start()
 		w.change()
@@ -55,10 +44,9 @@ func TestNoWriteCutsOffOrOpensTooMuch(t *testing.T) {
 		}
 		w.mustBeDone()
 		writes += w.writes
-	  }()
+		tangled += w.tangled
 	}
-	for k, v := range cats { t.Logf("%s: %d\n%.6000s", k, v, samples[k]) }
-	t.Logf("%d transitions, %d writes, %d of them failed", transitions, writes, failed)
+	t.Logf("%d transitions, %d writes, %d more failed, %d moments in which tangled policies cut something off", transitions, writes, failed, tangled)
 }
 
 // world is a namespace in which one transition takes place.
@@ -71,6 +59,9 @@ type world struct {
 	versions int
 	writes   int
 	story    []string
+	// before, now and after are what the oracle sees.
+	before, now, after map[string]view
+	tangled            int
 }
 
 // start draws profiles and lets their policies stand; now and then somebody has changed some of them.
@@ -154,7 +145,9 @@ func (w *world) plan() ChangeSet {
 
 // carryOut does what package applier does, with failures in between, and returns their number.
 func (w *world) carryOut(chance float64) (failures int) {
-	before, after := admissions(values(w.live)), admissions(w.desired())
+	w.before, w.after = viewsOf(values(w.live)), viewsOf(w.desired())
+	w.now = maps.Clone(w.before)
+	was, will := admissions(w.before), admissions(w.after)
 	set := w.plan()
 	for step, changes := range set.Steps {
 		earlier := failures
@@ -169,7 +162,7 @@ func (w *world) carryOut(chance float64) (failures int) {
 				continue
 			}
 			w.write(Step(step), change)
-			w.mustLieBetween(before, after)
+			w.mustLieBetween(was, will)
 		}
 	}
 	return failures
@@ -184,10 +177,12 @@ func (w *world) write(step Step, change Change) {
 	if change.Desired == nil {
 		w.story = append(w.story, fmt.Sprintf("step %d: delete %s", step, name))
 		delete(w.live, name)
+		delete(w.now, name)
 		return
 	}
 	w.story = append(w.story, fmt.Sprintf("step %d: write %s: %s", step, name, networkpolicy.Key(change.Desired.Spec)))
 	w.put(name, change.Desired)
+	w.now[name] = viewOf(change.Desired.Spec)
 }
 
 // mustBeDone checks that all is as desired and that nothing is left to do.
@@ -212,101 +207,4 @@ func values(live map[string]*networkingv1.NetworkPolicy) map[string]networkingv1
 		out[name] = *policy
 	}
 	return out
-}
-
-// end is one end of a connection: a pod, and the direction as it sees it.
-type end struct {
-	pod       string
-	direction networkpolicy.Direction
-}
-
-// admission is what is admitted at one end. Open, everything is: no policy isolates the end.
-type admission struct {
-	open  bool
-	atoms map[networkpolicy.Atom]bool
-}
-
-// universe is every kind of pod that the selectors of these tests can tell apart.
-func universe() map[string]map[string]string {
-	pods := map[string]map[string]string{}
-	for _, x := range []string{"", "1", "2"} {
-		for _, y := range []string{"", "1", "2"} {
-			labels := map[string]string{}
-			if x != "" {
-				labels["x"] = x
-			}
-			if y != "" {
-				labels["y"] = y
-			}
-			pods["x="+x+",y="+y] = labels
-		}
-	}
-	return pods
-}
-
-// admissions reads policies as k8s.io/api/networking/v1 says: an end that no policy isolates is open; any other admits
-// the union of what the policies that select the pod admit.
-func admissions(policies map[string]networkingv1.NetworkPolicy) map[end]admission {
-	out := map[end]admission{}
-	for pod, labels := range universe() {
-		for _, direction := range []networkpolicy.Direction{networkpolicy.Ingress, networkpolicy.Egress} {
-			here := admission{open: true, atoms: map[networkpolicy.Atom]bool{}}
-			for _, policy := range policies {
-				if selects, err := selector.Matches(&policy.Spec.PodSelector, labels); err != nil || !selects {
-					continue
-				}
-				here.open = false // ours always isolate both ways
-				for atom := range networkpolicy.Admitted(policy.Spec) {
-					if atom.Direction == direction {
-						here.atoms[atom] = true
-					}
-				}
-			}
-			out[end{pod, direction}] = here
-		}
-	}
-	return out
-}
-
-func (a admission) admits(atom networkpolicy.Atom) bool {
-	if a.open || a.atoms[atom] {
-		return true
-	}
-	return a.atoms[networkpolicy.Atom{Direction: atom.Direction, Peer: networkpolicy.Everyone, Port: atom.Port}]
-}
-
-func (w *world) mustLieBetween(before, after map[end]admission) {
-	now := admissions(values(w.live))
-	for e, here := range now {
-		was, will := before[e], after[e]
-		if here.open {
-			if !was.open && !will.open {
-				w.fail("opened wholly", e, was, will)
-			}
-			continue
-		}
-		if was.open && will.open {
-			w.fail("isolated although it is to stay open", e, was, will)
-		}
-		for atom := range here.atoms {
-			if !was.admits(atom) && !will.admits(atom) {
-				w.fail(fmt.Sprintf("opened for %v", atom), e, was, will)
-			}
-		}
-		for _, side := range []admission{was, will} {
-			for atom := range side.atoms {
-				if was.admits(atom) && will.admits(atom) && !here.admits(atom) {
-					w.fail(fmt.Sprintf("cut off from %v", atom), e, was, will)
-				}
-			}
-		}
-	}
-}
-
-func (w *world) fail(what string, e end, was, will admission) {
-	text := ""
-	for _, line := range w.story {
-		text += line + "\n"
-	}
-	panic([2]string{fmt.Sprintf("%.15s wasopen=%v willopen=%v", what, was.open, will.open), fmt.Sprintf("transition %d: %s of pod %s was %s:\n%s", w.number, e.direction, e.pod, what, text)})
 }
