@@ -32,7 +32,7 @@ func NewRecorder(recorder events.EventRecorder) *Recorder {
 // DriftCorrected says that a policy that somebody changed was put right.
 func (r *Recorder) DriftCorrected(profile runtime.Object, policy, change string) {
 	r.recorder.Eventf(profile, nil, corev1.EventTypeWarning, ReasonDriftCorrected, actionCorrect,
-		"NetworkPolicy %s was changed by somebody else and put right: %s", policy, change)
+		"NetworkPolicy %s was changed by somebody else (%s) and put right", policy, change)
 }
 
 // ReadyChanged says that the Ready condition of a profile became true, or stopped being true.
