@@ -120,12 +120,12 @@ func (r *NamespaceReconciler) record(namespace string, outcomes []profileOutcome
 func (r *NamespaceReconciler) note(ctx context.Context, namespace string, outcome applier.Outcome) {
 	logger := log.FromContext(ctx)
 	for _, w := range outcome.Written {
-		name := types.NamespacedName{Namespace: namespace, Name: w.Change.Name()}.String()
-		logger.Info("Wrote network policy", "policy", name, "action", action(w.Change), "profile", w.Change.Profile.String(), "drift", w.Change.Drift)
+		name := types.NamespacedName{Namespace: namespace, Name: w.Change.Name()}
+		logger.Info("Wrote network policy", "policy", name.String(), "action", action(w.Change), "profile", w.Change.Profile.String(), "drift", w.Change.Drift)
 		if w.Change.Drift == "" {
 			continue
 		}
-		r.ledger.RecordDrift(w.Change.Profile, time.Now(), name, w.Change.Drift)
+		r.ledger.RecordDrift(w.Change.Profile, time.Now(), name.String(), w.Change.Drift)
 		if profile := r.profileObject(ctx, w.Change.Profile); profile != nil {
 			r.events.DriftCorrected(profile, name, w.Change.Drift)
 		}

@@ -2,10 +2,12 @@
 package events
 
 import (
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/tools/events"
-
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
 )
 
 // Reasons of events. Those on a change of Ready are the reasons of that condition.
@@ -29,9 +31,11 @@ func NewRecorder(recorder events.EventRecorder) *Recorder {
 	return &Recorder{recorder: recorder}
 }
 
-// DriftCorrected says that a policy that somebody changed was put right.
-func (r *Recorder) DriftCorrected(profile runtime.Object, policy, change string) {
-	r.recorder.Eventf(profile, nil, corev1.EventTypeWarning, ReasonDriftCorrected, actionCorrect,
+// DriftCorrected says that a policy that somebody changed was put right. The policy is the event's related object: a
+// recorder counts events that differ in their message alone as one, and would keep the first policy's message only.
+func (r *Recorder) DriftCorrected(profile runtime.Object, policy types.NamespacedName, change string) {
+	related := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: policy.Namespace, Name: policy.Name}}
+	r.recorder.Eventf(profile, related, corev1.EventTypeWarning, ReasonDriftCorrected, actionCorrect,
 		"NetworkPolicy %s was changed by somebody else (%s) and put right", policy, change)
 }
 
