@@ -105,13 +105,7 @@ func (p *planner) splitMixedUpdates() {
 	splittable := func(c Change) bool {
 		return !c.Urgent && !networkpolicy.Compare(c.Live.Spec, c.Desired.Spec).Selector
 	}
-	mixed := 0
-	for _, c := range p.steps[StepExchange] {
-		if !c.Urgent {
-			mixed++
-		}
-	}
-	if mixed < 2 {
+	if len(p.steps[StepExchange]) < 2 {
 		return
 	}
 	var stay []Change

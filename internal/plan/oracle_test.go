@@ -93,7 +93,7 @@ func (a admission) admits(atom networkpolicy.Atom) bool {
 	return a.open || a.atoms[atom] || a.atoms[networkpolicy.Atom{Direction: atom.Direction, Peer: networkpolicy.Everyone, Port: atom.Port}]
 }
 
-func (w *world) mustLieBetween(before, after map[end]admission) {
+func (w *world) mustLieBetween(before, meant, after map[end]admission) {
 	for e, here := range admissions(w.now) {
 		was, will := before[e], after[e]
 		if here.open {
@@ -110,7 +110,7 @@ func (w *world) mustLieBetween(before, after map[end]admission) {
 				w.fail(fmt.Sprintf("opened for %v", atom), e)
 			}
 		}
-		if atom, cut := cutOff(was, here, will); cut {
+		if atom, cut := cutOff(was, meant[e], here, will); cut {
 			if w.isTangled(e.pod, was, will) {
 				w.tangled++
 				continue
@@ -120,11 +120,11 @@ func (w *world) mustLieBetween(before, after map[end]admission) {
 	}
 }
 
-// cutOff returns something that was and will be admitted and is not now.
-func cutOff(was, here, will admission) (networkpolicy.Atom, bool) {
-	for _, side := range []admission{was, will} {
+// cutOff returns something that was admitted, and meant to be, and will be, and is not now.
+func cutOff(was, meant, here, will admission) (networkpolicy.Atom, bool) {
+	for _, side := range []admission{was, meant, will} {
 		for atom := range side.atoms {
-			if was.admits(atom) && will.admits(atom) && !here.admits(atom) {
+			if was.admits(atom) && meant.admits(atom) && will.admits(atom) && !here.admits(atom) {
 				return atom, true
 			}
 		}

@@ -61,6 +61,8 @@ type world struct {
 	story    []string
 	// before, now and after are what the oracle sees.
 	before, now, after map[string]view
+	// meant is what Firebreak wrote last: what somebody else opened since need not be kept up.
+	meant map[string]view
 	tangled            int
 }
 
@@ -79,6 +81,31 @@ func (w *world) start() {
 	for name, policy := range w.desired() {
 		w.put(name, &policy)
 	}
+	w.meant = viewsOf(values(w.live))
+	for _, name := range slices.Sorted(maps.Keys(w.live)) {
+		if w.random.IntN(8) == 0 {
+			w.tamper(name)
+		}
+	}
+}
+
+// tamper changes a policy as somebody else would.
+func (w *world) tamper(name string) {
+	policy := w.live[name].DeepCopy()
+	switch w.random.IntN(4) {
+	case 0:
+		policy.Spec.Egress = append(policy.Spec.Egress, networkingv1.NetworkPolicyEgressRule{})
+	case 1:
+		policy.Spec.Ingress = nil
+	case 2:
+		policy.Labels = nil
+	default:
+		delete(w.live, name)
+		w.story = append(w.story, "somebody deleted "+name)
+		return
+	}
+	w.story = append(w.story, "somebody changed "+name)
+	w.put(name, policy)
 }
 
 // change replaces or alters some profiles; Deleting stands for one that is not there.
@@ -147,7 +174,7 @@ func (w *world) plan() ChangeSet {
 func (w *world) carryOut(chance float64) (failures int) {
 	w.before, w.after = viewsOf(values(w.live)), viewsOf(w.desired())
 	w.now = maps.Clone(w.before)
-	was, will := admissions(w.before), admissions(w.after)
+	was, meant, will := admissions(w.before), admissions(w.meant), admissions(w.after)
 	set := w.plan()
 	for step, changes := range set.Steps {
 		earlier := failures
@@ -162,7 +189,7 @@ func (w *world) carryOut(chance float64) (failures int) {
 				continue
 			}
 			w.write(Step(step), change)
-			w.mustLieBetween(was, will)
+			w.mustLieBetween(was, meant, will)
 		}
 	}
 	return failures
@@ -178,11 +205,13 @@ func (w *world) write(step Step, change Change) {
 		w.story = append(w.story, fmt.Sprintf("step %d: delete %s", step, name))
 		delete(w.live, name)
 		delete(w.now, name)
+		delete(w.meant, name)
 		return
 	}
 	w.story = append(w.story, fmt.Sprintf("step %d: write %s: %s", step, name, networkpolicy.Key(change.Desired.Spec)))
 	w.put(name, change.Desired)
 	w.now[name] = viewOf(change.Desired.Spec)
+	w.meant[name] = w.now[name]
 }
 
 // mustBeDone checks that all is as desired and that nothing is left to do.
