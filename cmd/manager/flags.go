@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 
@@ -37,26 +38,29 @@ func parseFlags(args []string) (options, error) {
 	o.cluster = snapshot.DefaultOptions(own)
 	flags := flag.NewFlagSet("manager", flag.ContinueOnError)
 	config.RegisterFlags(flags)
-	flags.StringVar(&o.probeAddress, "health-probe-bind-address", ":8081", "address of the health probes /healthz and /readyz; 0 turns them off")
-	flags.StringVar(&o.metricsAddress, "metrics-bind-address", "0", "address of the Prometheus metrics, served over plain HTTP: bind it to loopback only; 0 turns them off")
+	flags.StringVar(&o.probeAddress, "health-probe-bind-address", ":8081", "`address` of the health probes /healthz and /readyz; 0 turns them off")
+	flags.StringVar(&o.metricsAddress, "metrics-bind-address", "0", "`address` of the Prometheus metrics, served over plain HTTP: bind it to loopback only; 0 turns them off")
 	flags.BoolVar(&o.leaderElect, "leader-elect", true, "act only while holding the lease, so that several replicas can run")
-	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", own, "namespace of the lease")
-	flags.IntVar(&o.workers, "workers", 16, "number of namespaces that are worked on at once")
+	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", own, "`namespace` of the lease")
+	flags.IntVar(&o.workers, "workers", 16, "`number` of namespaces that are worked on at once")
 	flags.StringVar(&o.logFormat, "log-format", "json", "json or text")
 	flags.IntVar(&o.verbosity, "v", 0, "verbosity of the log; 1 and more is for debugging")
-	flags.Func("protected-namespaces", "namespaces in which nothing is ever written, separated by commas, besides kube-system, kube-public, kube-node-lease and Firebreak's own", func(text string) error {
+	flags.Func("protected-namespaces", "`namespaces` in which nothing is ever written, separated by commas, besides kube-system, kube-public, kube-node-lease and Firebreak's own", func(text string) error {
 		o.cluster.ProtectedNamespaces = append(o.cluster.ProtectedNamespaces, splitList(text)...)
 		return nil
 	})
-	flags.Func("dns-service", "namespace/name of the cluster's DNS Service; may be given several times; detected when not given", o.addDNSService)
-	nodeLocal := flags.String("node-local-dns", "169.254.20.10", "addresses of the node-local DNS cache, separated by commas; empty when there is none")
-	flags.Func("cluster-cidrs", "public address ranges that the cluster itself uses and that the internet peer leaves out, separated by commas", o.addClusterCIDRs)
+	flags.Func("dns-service", "`namespace/name` of the cluster's DNS Service; may be given several times; detected when not given", o.addDNSService)
+	nodeLocal := flags.String("node-local-dns", "169.254.20.10", "`addresses` of the node-local DNS cache, separated by commas; empty when there is none")
+	flags.Func("cluster-cidrs", "public address `ranges` that the cluster itself uses and that the internet peer leaves out, separated by commas", o.addClusterCIDRs)
 	flags.BoolVar(&o.cluster.AllowNAT64, "internet-nat64", false, "count 64:ff9b::/96 to the internet; it reaches private IPv4 addresses through a NAT64 translator")
-	if err := flags.Parse(args); err != nil {
+	// pflag reads and prints flags with two dashes, as every Kubernetes program does.
+	parser := pflag.NewFlagSet("manager", pflag.ContinueOnError)
+	parser.AddGoFlagSet(flags)
+	if err := parser.Parse(args); err != nil {
 		return o, err
 	}
-	if flags.NArg() > 0 {
-		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	if parser.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q", parser.Arg(0))
 	}
 	if o.workers < 1 {
 		return o, errors.New("--workers must be at least 1")
