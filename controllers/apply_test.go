@@ -80,7 +80,7 @@ var _ = Describe("a profile", func() {
 			Expect(uids).To(HaveKey(policy.UID), "adopted, not made anew")
 			Expect(metav1.IsControlledBy(&policy, again)).To(BeTrue())
 		}
-		Expect(status(ctx, again).Drift).To(BeNil(), "adopting is no correction")
+		Expect(status(ctx, again).Drift.Corrections).To(BeZero(), "adopting is no correction")
 	})
 
 	It("counts the pods of its tiers and says when they do not cover what they should", func(ctx SpecContext) {
@@ -123,7 +123,7 @@ var _ = Describe("a profile", func() {
 		}
 		expectReady(ctx, user)
 		Expect(versions(ctx, without)).To(Equal(before))
-		Expect(status(ctx, user).Drift).To(BeNil(), "a cluster that changes is no drift")
+		Expect(status(ctx, user).Drift.Corrections).To(BeZero(), "a cluster that changes is no drift")
 	})
 })
 

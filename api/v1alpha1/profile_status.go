@@ -28,7 +28,7 @@ type ProfileStatus struct {
 	// policies is the number of NetworkPolicies that the profile has in the
 	// cluster.
 	// +optional
-	Policies int32 `json:"policies,omitempty"`
+	Policies int32 `json:"policies"`
 
 	// tiers counts the pods of each tier. Refreshed at most every 30 seconds.
 	// +optional
@@ -39,7 +39,7 @@ type ProfileStatus struct {
 
 	// tierCount is the number of tiers.
 	// +optional
-	TierCount int32 `json:"tierCount,omitempty"`
+	TierCount int32 `json:"tierCount"`
 
 	// drift counts the corrections of policies that somebody else changed or
 	// deleted.

@@ -18,6 +18,9 @@ func Status(in Input) v1alpha1.ProfileStatus {
 	t := tallyOf(in)
 	verdict := judge(in, t)
 	if (verdict.unexamined || !in.PodsKnown) && standsStill(in, t) {
+		if in.Drift.Corrections == 0 {
+			return in.Previous
+		}
 		return withDrift(in.Previous, in.Drift)
 	}
 	coverage := cover(in)
@@ -54,6 +57,10 @@ func standsStill(in Input, t tally) bool {
 
 func withDrift(status v1alpha1.ProfileStatus, drift Drift) v1alpha1.ProfileStatus {
 	if drift.Corrections == 0 {
+		if status.Drift == nil {
+			// Written out, so that a table shows 0 and not nothing.
+			status.Drift = &v1alpha1.DriftStatus{}
+		}
 		return status
 	}
 	next := v1alpha1.DriftStatus{
