@@ -155,10 +155,18 @@ func (c *cluster) addOptions(document []byte) error {
 		c.options.NodeLocalDNS = nil
 	}
 	for _, text := range o.NodeLocalDNS {
-		c.options.NodeLocalDNS = append(c.options.NodeLocalDNS, netip.MustParseAddr(text))
+		addr, err := netip.ParseAddr(text)
+		if err != nil {
+			return err
+		}
+		c.options.NodeLocalDNS = append(c.options.NodeLocalDNS, addr)
 	}
 	for _, text := range o.ClusterCIDRs {
-		c.options.ClusterCIDRs = append(c.options.ClusterCIDRs, netip.MustParsePrefix(text))
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			return err
+		}
+		c.options.ClusterCIDRs = append(c.options.ClusterCIDRs, prefix)
 	}
 	c.options.ProtectedNamespaces = append(c.options.ProtectedNamespaces, o.Protected...)
 	c.options.AllowNAT64 = o.AllowNAT64

@@ -16,7 +16,8 @@ import (
 // maxPurpose bounds the purpose annotation, in bytes: long enough for a screenful, far below what an object may hold.
 const maxPurpose = 4096
 
-// tierPurpose says in words what a tier's policy does, one line a flow.
+// tierPurpose says in words what a tier's policy does, one line a flow, sorted: entries in another order are the same
+// policy, to the byte.
 func tierPurpose(tier v1alpha1.ClusterTier, flows []flow) string {
 	first := "Isolates tier " + tier.Name + "."
 	if tier.Description != "" {
@@ -28,6 +29,7 @@ func tierPurpose(tier v1alpha1.ClusterTier, flows []flow) string {
 			lines = append(lines, f.purpose)
 		}
 	}
+	slices.Sort(lines[1:])
 	return cut(strings.Join(lines, "\n"), maxPurpose)
 }
 
@@ -68,7 +70,7 @@ func describePeer(p v1alpha1.Peer) string {
 	case p.Pods != nil:
 		return describePods(*p.Pods)
 	case p.IPBlocks != nil:
-		return "addresses " + strings.Join(p.IPBlocks.CIDRs, ", ") + describeExcept(p.IPBlocks.Except)
+		return "addresses " + list(p.IPBlocks.CIDRs) + describeExcept(p.IPBlocks.Except)
 	case p.Internet != nil:
 		return "the public internet" + describeExcept(p.Internet.Except)
 	default:
@@ -80,7 +82,12 @@ func describeExcept(except []string) string {
 	if len(except) == 0 {
 		return ""
 	}
-	return " except " + strings.Join(except, ", ")
+	return " except " + list(except)
+}
+
+// list joins the members of a set in one order.
+func list(set []string) string {
+	return strings.Join(slices.Sorted(slices.Values(set)), ", ")
 }
 
 func describePods(p v1alpha1.PodsPeer) string {
@@ -90,11 +97,11 @@ func describePods(p v1alpha1.PodsPeer) string {
 	}
 	switch {
 	case len(p.Namespaces) > 0 && p.NamespaceSelector != nil:
-		return fmt.Sprintf("%s of namespaces %s with %s", pods, strings.Join(p.Namespaces, ", "), describeSelector(p.NamespaceSelector))
+		return fmt.Sprintf("%s of namespaces %s with %s", pods, list(p.Namespaces), describeSelector(p.NamespaceSelector))
 	case len(p.Namespaces) == 1:
 		return pods + " of namespace " + p.Namespaces[0]
 	case len(p.Namespaces) > 1:
-		return pods + " of namespaces " + strings.Join(p.Namespaces, ", ")
+		return pods + " of namespaces " + list(p.Namespaces)
 	case p.NamespaceSelector != nil && isEmptySelector(p.NamespaceSelector):
 		return pods + " of every namespace"
 	case p.NamespaceSelector != nil:
@@ -136,5 +143,5 @@ func describePorts(ports []v1alpha1.Port) string {
 		}
 		parts = append(parts, text)
 	}
-	return strings.Join(parts, ", ")
+	return list(parts)
 }
