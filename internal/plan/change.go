@@ -71,7 +71,7 @@ func (p *planner) update(live *networkingv1.NetworkPolicy, want wanted) {
 func (p *planner) driftOf(live *networkingv1.NetworkPolicy, want wanted, difference networkpolicy.Difference, metadata string) string {
 	hash := want.policy.Annotations[annotationHash]
 	if difference.Equal {
-		if metadata == metadataLost && claim(live, want.profile) == ours {
+		if metadata == metadataLost && wasOurs(live, want.profile) {
 			return metadataLost
 		}
 		return ""
@@ -166,12 +166,12 @@ func metadataChange(live, desired *networkingv1.NetworkPolicy) string {
 	if !slices.ContainsFunc(live.OwnerReferences, owned) {
 		return metadataLost
 	}
-	if live.Annotations[v1alpha1.AnnotationPurpose] != desired.Annotations[v1alpha1.AnnotationPurpose] {
-		return "purpose"
-	}
 	if live.Annotations[v1alpha1.AnnotationProfileUID] != desired.Annotations[v1alpha1.AnnotationProfileUID] ||
 		live.Annotations[annotationHash] != desired.Annotations[annotationHash] {
 		return metadataLost
+	}
+	if live.Annotations[v1alpha1.AnnotationPurpose] != desired.Annotations[v1alpha1.AnnotationPurpose] {
+		return "purpose"
 	}
 	return ""
 }

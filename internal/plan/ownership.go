@@ -60,6 +60,15 @@ func claim(policy *networkingv1.NetworkPolicy, profile snapshot.Profile) claimed
 	return foreign
 }
 
+// wasOurs says whether a live policy belongs to the profile, or did until somebody took its owner away: then its
+// annotation still bears the profile's UID. What a former profile of this name left behind bears another.
+func wasOurs(policy *networkingv1.NetworkPolicy, profile snapshot.Profile) bool {
+	if _, _, owned := Owner(policy); owned {
+		return claim(policy, profile) == ours
+	}
+	return policy.Annotations[v1alpha1.AnnotationProfileUID] == string(profile.UID)
+}
+
 func bearsLabels(policy *networkingv1.NetworkPolicy, key snapshot.ProfileKey) bool {
 	return policy.Labels[v1alpha1.LabelManagedBy] == v1alpha1.ManagedBy &&
 		policy.Labels[v1alpha1.LabelProfileKind] == string(key.Kind) &&

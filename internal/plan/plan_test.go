@@ -95,8 +95,11 @@ func TestWhoOwnsAPolicyOfANeededName(t *testing.T) {
 			p.OwnerReferences[0].UID = "former"
 		}, adopted},
 		"one without owner but with our labels is adopted": {func(p *networkingv1.NetworkPolicy) {
-			p.OwnerReferences = nil
+			p.OwnerReferences, p.Annotations[v1alpha1.AnnotationProfileUID] = nil, "former"
 		}, adopted},
+		"ours that lost its owner is adopted by its labels, and drift": {func(p *networkingv1.NetworkPolicy) {
+			p.OwnerReferences = nil
+		}, adopted + ": " + metadataLost},
 		"one without owner and labels is somebody else's": {func(p *networkingv1.NetworkPolicy) {
 			p.OwnerReferences, p.Labels = nil, nil
 		}, untouched},
@@ -124,12 +127,12 @@ func TestWhoOwnsAPolicyOfANeededName(t *testing.T) {
 		"ours without labels is ours, and drift": {func(p *networkingv1.NetworkPolicy) {
 			p.Labels = nil
 		}, adopted + ": " + metadataLost},
-		"ours without annotations is ours, and put right": {func(p *networkingv1.NetworkPolicy) {
+		"ours without annotations is ours, and drift": {func(p *networkingv1.NetworkPolicy) {
 			p.Annotations = nil
-		}, adopted},
-		"ours that is not our controller any more is adopted by its labels": {func(p *networkingv1.NetworkPolicy) {
+		}, adopted + ": " + metadataLost},
+		"ours that is not our controller any more is adopted by its labels, and drift": {func(p *networkingv1.NetworkPolicy) {
 			p.OwnerReferences[0].Controller = nil
-		}, adopted},
+		}, adopted + ": " + metadataLost},
 		"ours that no longer blocks the owner's deletion is drift": {func(p *networkingv1.NetworkPolicy) {
 			p.OwnerReferences[0].BlockOwnerDeletion = nil
 		}, adopted + ": " + metadataLost},
