@@ -1,0 +1,221 @@
+package integration_test
+
+import (
+	"bufio"
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/test/harness"
+)
+
+var _ = Describe("The operator", func() {
+	It("starts again without a single write when everything is right", func(ctx SpecContext) {
+		namespaces, profiles := everyKindOfProfile(ctx)
+		before := versions(ctx, namespaces, profiles)
+		stopOperator(ctx)
+		Expect(holder(ctx)).To(BeEmpty(), "the lease is given back")
+		asked := len(requests())
+
+		resumeOperator(ctx)
+		expectExamined(ctx)
+		Expect(holder(ctx)).NotTo(BeEmpty())
+		Consistently(func() map[string]string { return versions(ctx, namespaces, profiles) }, "2s").Should(Equal(before))
+		for _, r := range requests()[asked:] {
+			if r.Object.Resource == "leases" || r.Object.Namespace == harness.ManagerNamespace {
+				continue
+			}
+			ours := slices.Contains(namespaces, r.Object.Namespace) || slices.ContainsFunc(profiles, func(p client.Object) bool { return p.GetName() == r.Object.Name })
+			Expect(ours && slices.Contains([]string{"create", "update", "patch", "delete"}, r.Verb)).To(BeFalse(), "%s", r)
+		}
+	})
+
+	It("corrects what was changed while it was down, and counts it", func(ctx SpecContext) {
+		namespace := newNamespace(ctx, nil)
+		profile := newProfile(ctx, namespace, "shop", twoTiers)
+		expectReady(ctx, profile)
+		before := policies(ctx, namespace)
+		stopOperator(ctx)
+		patchObject(ctx, policyOf(ctx, namespace, "default-deny"), map[string]any{"spec": map[string]any{"egress": []any{map[string]any{}}}})
+		remove(ctx, policyOf(ctx, namespace, "web"))
+
+		resumeOperator(ctx)
+		Eventually(func(g Gomega) {
+			after := policies(ctx, namespace)
+			g.Expect(after).To(HaveLen(len(before)))
+			for name, p := range after {
+				g.Expect(p.Spec).To(Equal(before[name].Spec), name)
+			}
+		}, correctedWithin).Should(Succeed())
+		expectReady(ctx, profile)
+		// Of the deletion nobody is left who could know that the policy had been there.
+		Eventually(func() *v1alpha1.DriftStatus { return status(ctx, profile).Drift }).Should(HaveField("Corrections", BeEquivalentTo(1)))
+	})
+
+	It("applies what was declared, and removes what was withdrawn, while it was down", func(ctx SpecContext) {
+		changed, withdrawn := newNamespace(ctx, nil), newNamespace(ctx, nil)
+		profile := newProfile(ctx, changed, "shop", twoTiers)
+		gone := newProfile(ctx, withdrawn, "shop", twoTiers)
+		expectReady(ctx, profile)
+		expectReady(ctx, gone)
+		stopOperator(ctx)
+		patchSpec(ctx, profile, "tiers: [{name: web, podSelector: {matchLabels: {app: web}}, ports: [{port: 8080}]}]\nallow: []")
+		remove(ctx, gone)
+		Eventually(func() []string { return tiers(ctx, withdrawn) }).Should(BeEmpty(), "garbage collection needs no operator")
+
+		resumeOperator(ctx)
+		Eventually(func() []string { return tiers(ctx, changed) }).Should(ConsistOf("web", "default-deny"))
+		expectReady(ctx, profile)
+	})
+
+	It("hands over to a replica that stands by within five seconds", func(ctx SpecContext) {
+		namespace := newNamespace(ctx, nil)
+		profile := newProfile(ctx, namespace, "shop", twoTiers)
+		expectReady(ctx, profile)
+		standby, err := plane.StartManager(ctx, harness.ManagerOptions{Kubeconfig: operatorKubeconfig})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(standby.WaitReady(ctx, time.Minute)).To(Succeed())
+		leader := holder(ctx)
+		stopOperator(ctx)
+		operator = standby
+		patchObject(ctx, policyOf(ctx, namespace, "default-deny"), map[string]any{"spec": map[string]any{"egress": []any{map[string]any{}}}})
+		Eventually(func() int { return len(policyOf(ctx, namespace, "default-deny").Spec.Egress) }, "5s").Should(BeZero())
+		Expect(holder(ctx)).NotTo(Or(BeEmpty(), Equal(leader)))
+	})
+})
+
+// everyKindOfProfile makes profiles in every state that lasts, and waits until they are in it and stay so.
+func everyKindOfProfile(ctx context.Context) (namespaces []string, profiles []client.Object) {
+	GinkgoHelper()
+	key := newName("segment")
+	one, two := newNamespace(ctx, map[string]string{key: "yes"}), newNamespace(ctx, map[string]string{key: "yes"})
+	enforced := newProfile(ctx, one, "shop", twoTiers)
+	preview := newProfile(ctx, one, "next", "mode: Preview\npreviewOf: shop\ntiers: []")
+	unsupported := newProfile(ctx, two, "later", "deletionPolicy: Retain\ntiers: []")
+	everywhere := newClusterProfile(ctx, selecting(key))
+	for _, p := range []client.Object{enforced, preview, everywhere} {
+		expectReady(ctx, p)
+	}
+	expectStalled(ctx, unsupported, "NotSupported")
+	// One with a history.
+	remove(ctx, policyOf(ctx, one, "web"))
+	Eventually(func() *v1alpha1.DriftStatus { return status(ctx, enforced).Drift }).ShouldNot(BeNil())
+
+	namespaces, profiles = []string{one, two}, []client.Object{enforced, preview, unsupported, everywhere}
+	expectRest(ctx, namespaces, profiles)
+	return namespaces, profiles
+}
+
+// expectRest waits until nothing is written for longer than the operator keeps a status back.
+func expectRest(ctx context.Context, namespaces []string, profiles []client.Object) {
+	GinkgoHelper()
+	last, since := versions(ctx, namespaces, profiles), time.Now()
+	Eventually(func() time.Duration {
+		if now := versions(ctx, namespaces, profiles); !maps.Equal(last, now) {
+			last, since = now, time.Now()
+		}
+		return time.Since(since)
+	}).Should(BeNumerically(">", 2*time.Second))
+}
+
+// versions returns the resourceVersions of the policies of namespaces and of profiles.
+func versions(ctx context.Context, namespaces []string, profiles []client.Object) map[string]string {
+	GinkgoHelper()
+	out := map[string]string{}
+	for _, namespace := range namespaces {
+		for name, p := range policies(ctx, namespace) {
+			out[namespace+"/"+name] = p.ResourceVersion
+		}
+	}
+	for _, p := range profiles {
+		Expect(get(ctx, p)).To(Succeed())
+		out[client.ObjectKeyFromObject(p).String()] = p.GetResourceVersion()
+	}
+	return out
+}
+
+// stopOperator stops the operator by SIGTERM, and starts one again when the spec ends, whatever became of it.
+func stopOperator(ctx context.Context) {
+	GinkgoHelper()
+	Expect(operator.Stop()).To(Succeed())
+	DeferCleanup(func(ctx SpecContext) { resumeOperator(ctx) })
+}
+
+// resumeOperator starts the operator if it is not running.
+func resumeOperator(ctx context.Context) {
+	GinkgoHelper()
+	select {
+	case <-operator.Exited():
+		_, operator = startOperator(ctx, plane)
+	default:
+	}
+}
+
+// holder returns who holds the lease; empty when nobody does.
+func holder(ctx context.Context) string {
+	GinkgoHelper()
+	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: harness.ManagerNamespace, Name: "controller-manager.firebreak.dev"}}
+	Expect(get(ctx, lease)).To(Succeed())
+	if lease.Spec.HolderIdentity == nil {
+		return ""
+	}
+	return *lease.Spec.HolderIdentity
+}
+
+// expectExamined waits until the operator has looked at every namespace and every profile, and has nothing left to do.
+func expectExamined(ctx context.Context) {
+	GinkgoHelper()
+	var namespaces corev1.NamespaceList
+	var segp v1alpha1.SegmentationProfileList
+	var csegp v1alpha1.ClusterSegmentationProfileList
+	Expect(k8s.List(ctx, &namespaces)).To(Succeed())
+	Expect(k8s.List(ctx, &segp)).To(Succeed())
+	Expect(k8s.List(ctx, &csegp)).To(Succeed())
+	Eventually(func(g Gomega) {
+		for controller, objects := range map[string]int{
+			"namespace":                         len(namespaces.Items),
+			"segmentationprofile-status":        len(segp.Items),
+			"clustersegmentationprofile-status": len(csegp.Items),
+		} {
+			g.Expect(metric(ctx, g, "controller_runtime_reconcile_total", controller)).To(BeNumerically(">=", objects), controller)
+			g.Expect(metric(ctx, g, "controller_runtime_active_workers", controller)).To(BeZero(), controller)
+			g.Expect(metric(ctx, g, "workqueue_depth", controller)).To(BeZero(), controller)
+		}
+	}).Should(Succeed())
+}
+
+// metric sums up the operator's metrics of a name for one controller.
+func metric(ctx context.Context, g Gomega, name, controller string) float64 {
+	GinkgoHelper()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, operator.MetricsURL+"/metrics", http.NoBody)
+	g.Expect(err).NotTo(HaveOccurred())
+	response, err := http.DefaultClient.Do(request)
+	g.Expect(err).NotTo(HaveOccurred())
+	defer func() { g.Expect(response.Body.Close()).To(Succeed()) }()
+	sum, seen := 0.0, false
+	lines := bufio.NewScanner(response.Body)
+	for lines.Scan() {
+		series, value, _ := strings.Cut(lines.Text(), "} ")
+		if !strings.HasPrefix(series, name+"{") || !strings.Contains(series, `controller="`+controller+`"`) {
+			continue
+		}
+		number, err := strconv.ParseFloat(value, 64)
+		g.Expect(err).NotTo(HaveOccurred())
+		sum, seen = sum+number, true
+	}
+	g.Expect(lines.Err()).NotTo(HaveOccurred())
+	g.Expect(seen).To(BeTrue(), "metric %s of controller %s", name, controller)
+	return sum
+}
