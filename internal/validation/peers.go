@@ -3,7 +3,6 @@ package validation
 import (
 	"net/netip"
 
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
@@ -39,10 +38,7 @@ func validatePeer(p snapshot.Profile, peer v1alpha1.Peer, path *field.Path) fiel
 func validateRemoteTier(r v1alpha1.RemoteTierPeer, path *field.Path) field.ErrorList {
 	errs := label(path.Child("namespace"), r.Namespace)
 	errs = append(errs, label(path.Child("tier"), r.Tier)...)
-	for _, msg := range validation.IsDNS1123Subdomain(r.Profile) {
-		errs = append(errs, field.Invalid(path.Child("profile"), r.Profile, msg))
-	}
-	return errs
+	return append(errs, profileName(path.Child("profile"), r.Profile)...)
 }
 
 func validateService(s v1alpha1.ServicePeer, path *field.Path) field.ErrorList {

@@ -31,9 +31,7 @@ const (
 func Validate(p snapshot.Profile) field.ErrorList {
 	spec := field.NewPath("spec")
 	var errs field.ErrorList
-	if len(p.Key.Name) > maxNameLength {
-		errs = append(errs, field.Invalid(field.NewPath("metadata", "name"), p.Key.Name, fmt.Sprintf("must be no more than %d characters", maxNameLength)))
-	}
+	errs = append(errs, profileName(field.NewPath("metadata", "name"), p.Key.Name)...)
 	errs = append(errs, validateSettings(p, spec)...)
 	if p.Key.Kind == v1alpha1.KindClusterSegmentationProfile {
 		errs = append(errs, validateRequiredSelector(p.NamespaceSelector, spec.Child("namespaceSelector"))...)
@@ -53,6 +51,8 @@ func validateSettings(p snapshot.Profile, spec *field.Path) field.ErrorList {
 	case p.PreviewOf == "":
 	case p.Mode != v1alpha1.ModePreview:
 		errs = append(errs, field.Forbidden(spec.Child("previewOf"), "needs mode Preview"))
+	case len(profileName(spec.Child("previewOf"), p.PreviewOf)) > 0:
+		errs = append(errs, profileName(spec.Child("previewOf"), p.PreviewOf)...)
 	case p.PreviewOf == p.Key.Name:
 		errs = append(errs, field.Invalid(spec.Child("previewOf"), p.PreviewOf, "a profile cannot be the preview of itself"))
 	}
@@ -114,6 +114,21 @@ func description(path *field.Path, text string) field.ErrorList {
 		return field.ErrorList{field.TooLong(path, "", maxDescription)}
 	}
 	return nil
+}
+
+// profileName checks a name that a profile has, or could have: it is part of the names and labels of policies.
+func profileName(path *field.Path, name string) field.ErrorList {
+	if name == "" {
+		return field.ErrorList{field.Required(path, "")}
+	}
+	var errs field.ErrorList
+	if len(name) > maxNameLength {
+		errs = append(errs, field.Invalid(path, name, fmt.Sprintf("must be no more than %d characters", maxNameLength)))
+	}
+	for _, msg := range apivalidation.NameIsDNSSubdomain(name, false) {
+		errs = append(errs, field.Invalid(path, name, msg))
+	}
+	return errs
 }
 
 // label checks a name that must be a DNS label (RFC 1123).
