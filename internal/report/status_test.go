@@ -1,0 +1,224 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/plan"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+var noon = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
+
+// shop is a profile of namespace shop with a tier web.
+func shop() snapshot.Profile {
+	p := snapshot.Profile{
+		Key: snapshot.ProfileKey{Kind: v1alpha1.KindSegmentationProfile, Namespace: "shop", Name: "shop"}, UID: "uid", Generation: 3,
+	}
+	p.Mode, p.Isolation, p.DNS, p.DeletionPolicy = v1alpha1.ModeEnforce, v1alpha1.IsolationNamespace, v1alpha1.DNSCluster, v1alpha1.DeletionPolicyDelete
+	p.Tiers = []v1alpha1.ClusterTier{tier("web", "web")}
+	return p
+}
+
+// baseline is a cluster profile with the same tier.
+func baseline() snapshot.Profile {
+	p := shop()
+	p.Key = snapshot.ProfileKey{Kind: v1alpha1.KindClusterSegmentationProfile, Name: "baseline"}
+	p.NamespaceSelector = &v1alpha1.LabelSelector{}
+	return p
+}
+
+func tier(name string, app v1alpha1.LabelValue) v1alpha1.ClusterTier {
+	return v1alpha1.ClusterTier{Tier: v1alpha1.Tier{Name: name, PodSelector: &v1alpha1.LabelSelector{MatchLabels: map[string]v1alpha1.LabelValue{"app": app}}}}
+}
+
+// in is an input in which the namespaces a, b, ... came to these outcomes; nil was not examined.
+func in(p snapshot.Profile, outcomes ...*Outcome) Input {
+	input := Input{Profile: p, PodsKnown: true, Now: noon}
+	for i, o := range outcomes {
+		name := string(rune('a' + i))
+		if p.Key.Namespace != "" {
+			name = p.Key.Namespace
+		}
+		input.Namespaces = append(input.Namespaces, NamespaceFacts{
+			Namespace: snapshot.Namespace{Name: name}, Outcome: o,
+			Pods: []PodClass{{Labels: map[string]string{"app": "web"}, Count: 2}},
+		})
+	}
+	return input
+}
+
+func came(to State, policies int) *Outcome {
+	return &Outcome{UID: "uid", Generation: 3, State: to, Policies: policies}
+}
+
+func because(o *Outcome, text string) *Outcome {
+	o.Error = text
+	return o
+}
+
+func changed(i Input, change func(*Input)) Input {
+	change(&i)
+	return i
+}
+
+// said is a condition in short: "True Applied: message".
+func said(status v1alpha1.ProfileStatus, conditionType string) string {
+	c := meta.FindStatusCondition(status.Conditions, conditionType)
+	if c == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s %s: %s", c.Status, c.Reason, c.Message)
+}
+
+func TestVerdicts(t *testing.T) {
+	invalid := func(i *Input) { i.Profile.Tiers[0].PodSelector = nil }
+	for name, c := range map[string]struct {
+		in    Input
+		ready string
+		// with is the condition that goes with Ready while it is not true.
+		with     string
+		accepted string
+	}{
+		"applied everywhere":                 {in(shop(), came(Applied, 2)), "True Applied: 2 policies applied in namespace shop.", "", "True"},
+		"applied in many":                    {in(baseline(), came(Applied, 1), came(Applied, 1)), "True Applied: 2 policies applied in 2 namespaces.", "", "True"},
+		"nothing selected":                   {in(baseline()), "True Applied: 0 policies applied in 0 namespaces.", "", "True"},
+		"not examined":                       {in(baseline(), came(Applied, 1), nil), "False Progressing: Applied in 1 of 2 namespaces so far.", "Reconciling", "True"},
+		"examined for a former generation":   {in(baseline(), &Outcome{UID: "uid", Generation: 2, State: Applied, Policies: 1}), "False Progressing: Applied in 0 of 1 namespace so far.", "Reconciling", "True"},
+		"examined for a former profile":      {in(baseline(), &Outcome{UID: "former", Generation: 3, State: Applied, Policies: 1}), "False Progressing: Applied in 0 of 1 namespace so far.", "Reconciling", "True"},
+		"writing":                            {in(baseline(), came(Applied, 1), came(Applying, 0)), "False Progressing: Applied in 1 of 2 namespaces so far.", "Reconciling", "True"},
+		"frozen, for want of a finalizer":    {in(baseline(), came(Applied, 1), came(Frozen, 0)), "False Progressing: Applied in 1 of 2 namespaces so far.", "Reconciling", "True"},
+		"removed where it is selected again": {in(baseline(), came(Removed, 0)), "False Progressing: Applied in 0 of 1 namespace so far.", "Reconciling", "True"},
+		"failed":                             {in(baseline(), came(Applied, 1), because(came(Failed, 0), "forbidden")), "False ApplyFailed: Failed in 1 of 2 namespaces and will be tried again. Namespace b: forbidden", "Reconciling", "True"},
+		"failed and conflicted":              {in(baseline(), because(came(Conflicted, 0), "name taken"), because(came(Failed, 0), "forbidden")), "False ApplyFailed: Failed in 1 of 2 namespaces and will be tried again. Namespace b: forbidden", "Reconciling", "True"},
+		"conflicted":                         {in(baseline(), came(Applied, 1), because(came(Conflicted, 0), "name taken")), "False NameConflict: name taken", "Stalled", "True"},
+		"conflicted in several":              {in(baseline(), because(came(Conflicted, 0), "name taken"), because(came(Conflicted, 0), "this too")), "False NameConflict: name taken The same in 1 more namespaces.", "Stalled", "True"},
+		"conflicted and not done":            {in(baseline(), because(came(Conflicted, 0), "name taken"), nil), "False Progressing: Applied in 0 of 2 namespaces so far.", "Reconciling", "True"},
+		"left elsewhere":                     {changed(in(baseline(), came(Applied, 1)), func(i *Input) { i.Elsewhere = 1 }), "False Progressing: 1 policy still to be removed from namespaces that are no longer selected.", "Reconciling", "True"},
+		"preview":                            {changed(in(shop(), &Outcome{UID: "uid", Generation: 3, State: Applied, Preview: plan.PreviewCounts{Create: 1, Update: 2, Delete: 3}}), func(i *Input) { i.Profile.Mode = v1alpha1.ModePreview }), "True Previewed: Preview, nothing is written: would create 1, update 2 and delete 3 policies in namespace shop.", "", "True"},
+		"invalid":                            {changed(in(shop(), came(Frozen, 0)), invalid), "False Invalid: spec.tiers[0].podSelector: Required value: use {} to choose all", "Stalled", "False"},
+		"invalid with policies":              {changed(in(shop(), came(Frozen, 2)), invalid), "False Invalid: spec.tiers[0].podSelector: Required value: use {} to choose all. The 2 policies applied before stay as they are.", "Stalled", "False"},
+		"invalid twice":                      {changed(in(shop(), came(Frozen, 0)), func(i *Input) { invalid(i); i.Profile.Mode = "x" }), `False Invalid: spec.mode: Unsupported value: "x": supported values: "Enforce", "Preview" (and 1 more)`, "Stalled", "False"},
+		"unsupported":                        {changed(in(shop(), came(Frozen, 0)), func(i *Input) { i.Profile.DeletionPolicy = v1alpha1.DeletionPolicyRetain }), "False NotSupported: spec.deletionPolicy: Forbidden: Retain is not supported yet", "Stalled", "False"},
+		"protected":                          {changed(in(shop(), nil), func(i *Input) { i.Namespaces[0].Protected = true }), "False ProtectedNamespace: Namespace shop is protected, so nothing is written there; move the profile, or change --protected-namespaces.", "Stalled", "False"},
+		"protected, passed over":             {changed(in(baseline(), came(Applied, 1), nil), func(i *Input) { i.Namespaces[1].Protected = true }), "True Applied: 1 policy applied in 1 namespace.", "", "True"},
+		"deleting":                           {changed(in(baseline(), came(Applied, 1)), func(i *Input) { i.Profile.Deleting = true; i.Elsewhere = 2 }), "False Deleting: Being deleted: 3 policies left to remove.", "Reconciling", "True"},
+		"deleted":                            {changed(in(baseline()), func(i *Input) { i.Profile.Deleting = true }), "False Deleting: Being deleted.", "Reconciling", "True"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status := Status(c.in)
+			if got := said(status, v1alpha1.ConditionReady); got != c.ready {
+				t.Errorf("Ready is %q, want %q", got, c.ready)
+			}
+			for _, conditionType := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled} {
+				if got := said(status, conditionType); (got != "") != (conditionType == c.with) {
+					t.Errorf("%s is %q", conditionType, got)
+				}
+			}
+			if got := said(status, v1alpha1.ConditionAccepted); !strings.HasPrefix(got, c.accepted+" ") {
+				t.Errorf("Accepted is %q, want %s", got, c.accepted)
+			}
+			for _, condition := range status.Conditions {
+				if condition.ObservedGeneration != 3 || condition.Reason == "" || condition.Message == "" {
+					t.Errorf("condition %+v", condition)
+				}
+			}
+			if status.ObservedGeneration != 3 {
+				t.Errorf("observedGeneration %d", status.ObservedGeneration)
+			}
+		})
+	}
+}
+
+func TestCountsOfNamespaces(t *testing.T) {
+	input := in(baseline(), came(Applied, 3), because(came(Failed, 1), "x"), because(came(Conflicted, 0), "y"), nil, nil)
+	input.Namespaces[4].Protected = true
+	input.Elsewhere = 5
+	status := Status(input)
+	want := v1alpha1.NamespaceCounts{Selected: 4, Applied: 1, Failed: 2, Refused: 1}
+	if *status.Namespaces != want || status.Policies != 9 {
+		t.Errorf("namespaces %+v, policies %d", *status.Namespaces, status.Policies)
+	}
+}
+
+func TestARestartSaysNothingNewBeforeItKnowsMore(t *testing.T) {
+	before := Status(in(baseline(), came(Applied, 1), came(Applied, 1)))
+	restarted := func(outcomes ...*Outcome) Input {
+		i := in(baseline(), outcomes...)
+		i.Previous, i.Now = *before.DeepCopy(), noon.Add(time.Hour)
+		return i
+	}
+	const ready, progressing = "True", "False"
+	for name, c := range map[string]struct {
+		in   Input
+		want string
+	}{
+		"nothing examined yet":                      {restarted(nil, nil), ready},
+		"one of two found right":                    {restarted(came(Applied, 1), nil), ready},
+		"one found wrong":                           {restarted(came(Applying, 1), nil), progressing},
+		"one failed":                                {restarted(because(came(Failed, 1), "x"), nil), progressing},
+		"one conflicted":                            {restarted(because(came(Conflicted, 1), "x"), nil), progressing},
+		"one namespace more":                        {restarted(nil, nil, nil), progressing},
+		"one namespace less":                        {restarted(nil), progressing},
+		"one of them protected now":                 {changed(restarted(nil, nil), func(i *Input) { i.Namespaces[0].Protected = true }), progressing},
+		"another generation":                        {changed(restarted(nil, nil), func(i *Input) { i.Profile.Generation = 4 }), progressing},
+		"being deleted":                             {changed(restarted(nil, nil), func(i *Input) { i.Profile.Deleting = true }), progressing},
+		"a status that was never ours is no status": {changed(restarted(nil, nil), func(i *Input) { i.Previous = v1alpha1.ProfileStatus{ObservedGeneration: -1} }), progressing},
+		"all examined, and right":                   {restarted(came(Applied, 1), came(Applied, 1)), ready},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := said(Status(c.in), v1alpha1.ConditionReady); !strings.HasPrefix(got, c.want+" ") {
+				t.Errorf("Ready is %q", got)
+			}
+		})
+	}
+}
+
+func TestAConditionKeepsTheTimeAtWhichItsStatusBegan(t *testing.T) {
+	first := Status(in(baseline(), came(Applied, 1)))
+	input := in(baseline(), because(came(Failed, 1), "x"))
+	input.Previous, input.Now = first, noon.Add(time.Hour)
+	second := Status(input)
+	for _, c := range second.Conditions {
+		want := metav1.NewTime(noon)
+		if c.Type == v1alpha1.ConditionReady || c.Type == v1alpha1.ConditionReconciling {
+			want = metav1.NewTime(noon.Add(time.Hour))
+		}
+		if !c.LastTransitionTime.Equal(&want) {
+			t.Errorf("%s began %v, want %v", c.Type, c.LastTransitionTime, want)
+		}
+	}
+	input.Previous, input.Now = second, noon.Add(2*time.Hour)
+	if third := Status(input); said(third, v1alpha1.ConditionReady) != said(second, v1alpha1.ConditionReady) ||
+		!meta.FindStatusCondition(third.Conditions, v1alpha1.ConditionReady).LastTransitionTime.Equal(new(metav1.NewTime(noon.Add(time.Hour)))) {
+		t.Error("the same again begins anew")
+	}
+}
+
+func TestDriftIsCarriedForward(t *testing.T) {
+	input := in(shop(), came(Applied, 1))
+	input.Drift = Drift{Corrections: 2, LastTime: noon, LastPolicy: "shop/x", LastChange: "deleted"}
+	first := Status(input)
+	if first.Drift.Corrections != 2 || first.Drift.LastPolicy != "shop/x" || first.Drift.LastChange != "deleted" || !first.Drift.LastTime.Time.Equal(noon) {
+		t.Errorf("drift %+v", first.Drift)
+	}
+	input.Previous, input.Drift = first, Drift{}
+	if second := Status(input); *second.Drift != *first.Drift {
+		t.Errorf("without news: %+v", second.Drift)
+	}
+	input.Drift = Drift{Corrections: 3, LastTime: noon.Add(time.Hour), LastPolicy: "shop/y", LastChange: "1 egress rule added"}
+	third := Status(input)
+	if third.Drift.Corrections != 5 || third.Drift.LastPolicy != "shop/y" || first.Drift.Corrections != 2 {
+		t.Errorf("with news: %+v; before %+v", third.Drift, first.Drift)
+	}
+	input.Namespaces[0].Outcome = nil
+	if restarted := Status(input); restarted.Drift.Corrections != 5 {
+		t.Errorf("while the former status stands: %+v", restarted.Drift)
+	}
+}
