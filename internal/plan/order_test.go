@@ -157,6 +157,15 @@ func TestPreviewCounts(t *testing.T) {
 	}
 }
 
+func TestPreviewCountsFromWhatWillBeThere(t *testing.T) {
+	instead := func(p *snapshot.Profile) { p.Mode, p.PreviewOf = v1alpha1.ModePreview, "b" }
+	preview := with(shop("a"), instead)
+	set := New(Input{Outputs: compile(with(shop("b"), isolated), preview)})
+	if got, want := set.Previews[preview.Key], (PreviewCounts{Create: 1, Delete: 2}); got != want {
+		t.Errorf("got %+v, want %+v: the policies of b are yet to be created by this plan", got, want)
+	}
+}
+
 func TestEqualInputGivesAnEqualPlan(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

@@ -134,18 +134,37 @@ func (p *planner) withholdConflicted() {
 	}
 }
 
-// previews counts what each previewing profile would change.
+// previews counts what each previewing profile would change, once this plan has been carried out.
 func (p *planner) previews() map[snapshot.ProfileKey]PreviewCounts {
 	out := map[snapshot.ProfileKey]PreviewCounts{}
+	live := p.then()
 	for key, output := range p.profiles {
 		if output.Disposition != compiler.Preview {
 			continue
 		}
 		replaced := key
 		replaced.Name = output.Profile.PreviewOf
-		out[key] = countPreview(output, p.in.Live, replaced)
+		out[key] = countPreview(output, live, replaced)
 	}
 	return out
+}
+
+// then returns the policies as they are when the steps have been carried out, without order.
+func (p *planner) then() []*networkingv1.NetworkPolicy {
+	byName := map[string]*networkingv1.NetworkPolicy{}
+	for _, policy := range p.in.Live {
+		byName[policy.Name] = policy
+	}
+	for _, step := range p.steps {
+		for _, change := range step {
+			if change.Desired == nil {
+				delete(byName, change.Name())
+				continue
+			}
+			byName[change.Name()] = change.Desired
+		}
+	}
+	return slices.Collect(maps.Values(byName))
 }
 
 // countPreview compares what a profile would want with its own live policies, and counts those of the profile that it

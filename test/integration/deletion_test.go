@@ -39,7 +39,7 @@ var _ = Describe("Deleting a namespaced profile", func() {
 		again := newProfile(ctx, namespace, "shop", twoTiers)
 		expectReady(ctx, again)
 		expectAdopted(ctx, namespace, before, again)
-		Expect(status(ctx, again).Drift).To(BeNil(), "adoption is no drift")
+		Expect(corrections(ctx, again)).To(BeZero(), "adoption is no drift")
 	})
 
 	It("works when the operator is away", func(ctx SpecContext) {

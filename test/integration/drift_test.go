@@ -154,12 +154,7 @@ var _ = Describe("Drift", Ordered, ContinueOnFailure, func() {
 	})
 
 	It("is counted, every time, and announced", func(ctx SpecContext) {
-		Eventually(func() int64 {
-			if drift := status(ctx, profile).Drift; drift != nil {
-				return drift.Corrections
-			}
-			return 0
-		}).Should(Equal(incidents))
+		Eventually(func() int64 { return corrections(ctx, profile) }).Should(Equal(incidents))
 		drift := status(ctx, profile).Drift
 		Expect(drift.LastPolicy).To(HavePrefix(namespace + "/segp.shop."))
 		Expect(drift.LastChange).NotTo(BeEmpty())

@@ -161,6 +161,15 @@ func expectStalled(ctx context.Context, profile client.Object, reason string) {
 	Expect(condition(ctx, profile, "Reconciling")).To(BeEmpty(), "Reconciling and Stalled at once")
 }
 
+// corrections returns how often drift was corrected, as the status says.
+func corrections(ctx context.Context, profile client.Object) int64 {
+	GinkgoHelper()
+	if drift := status(ctx, profile).Drift; drift != nil {
+		return drift.Corrections
+	}
+	return 0
+}
+
 // codes lists the codes of a profile's findings.
 func codes(ctx context.Context, profile client.Object) []v1alpha1.FindingCode {
 	GinkgoHelper()

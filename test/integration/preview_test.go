@@ -28,7 +28,11 @@ var _ = Describe("A profile in mode Preview", func() {
 		expectReady(ctx, preview)
 		Expect(status(ctx, preview).Preview).To(Equal(&v1alpha1.PreviewStatus{Create: 2, Delete: 3}))
 		Expect(bytesOf(ctx, namespace)).To(Equal(before))
-		expectReady(ctx, enforced)
+
+		// What is put right at once was never away.
+		remove(ctx, policyOf(ctx, namespace, "db"))
+		Eventually(func() int64 { return corrections(ctx, enforced) }).Should(BeEquivalentTo(1))
+		Consistently(func() *v1alpha1.PreviewStatus { return status(ctx, preview).Preview }, "1500ms").Should(HaveField("Delete", BeEquivalentTo(3)))
 	})
 
 	It("counts over all the namespaces of a cluster profile", func(ctx SpecContext) {

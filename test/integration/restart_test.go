@@ -61,7 +61,7 @@ var _ = Describe("The operator", func() {
 		}, correctedWithin).Should(Succeed())
 		expectReady(ctx, profile)
 		// Of the deletion nobody is left who could know that the policy had been there.
-		Eventually(func() *v1alpha1.DriftStatus { return status(ctx, profile).Drift }).Should(HaveField("Corrections", BeEquivalentTo(1)))
+		Eventually(func() int64 { return corrections(ctx, profile) }).Should(BeEquivalentTo(1))
 	})
 
 	It("applies what was declared, and removes what was withdrawn, while it was down", func(ctx SpecContext) {
@@ -111,7 +111,7 @@ func everyKindOfProfile(ctx context.Context) (namespaces []string, profiles []cl
 	expectStalled(ctx, unsupported, "NotSupported")
 	// One with a history.
 	remove(ctx, policyOf(ctx, one, "web"))
-	Eventually(func() *v1alpha1.DriftStatus { return status(ctx, enforced).Drift }).ShouldNot(BeNil())
+	Eventually(func() int64 { return corrections(ctx, enforced) }).Should(BeEquivalentTo(1))
 
 	namespaces, profiles = []string{one, two}, []client.Object{enforced, preview, unsupported, everywhere}
 	expectRest(ctx, namespaces, profiles)
