@@ -161,42 +161,45 @@ func addFrozen(outcome *report.Outcome, namespace string, o compiler.Output, set
 	outcome.Findings = findings
 }
 
-// settledHashes are the hashes of the policies that are right now: all that are desired, less those that failed.
+// settledHashes are the hashes of the policies that are right now, by name.
 func settledHashes(outputs []compiler.Output, set plan.ChangeSet, result applier.Outcome) map[string]string {
+	open := unsettled(set, result)
 	hashes := map[string]string{}
 	for _, o := range outputs {
 		if o.Disposition != compiler.Enforce {
 			continue
 		}
 		for _, policy := range o.Policies {
-			hashes[policy.Name] = policy.Annotations[v1alpha1.AnnotationSpecHash]
+			if !open[policy.Name] {
+				hashes[policy.Name] = policy.Annotations[v1alpha1.AnnotationSpecHash]
+			}
 		}
 	}
-	// A policy may be written twice, and is right after the second time only.
-	missing := map[string]int{}
+	return hashes
+}
+
+// unsettled names the policies that should have been written and were not.
+func unsettled(set plan.ChangeSet, result applier.Outcome) map[string]bool {
+	pending := map[string]int{}
 	for _, step := range set.Steps {
 		for _, change := range step {
-			missing[change.Name()]++
+			pending[change.Name()]++
 		}
 	}
 	for _, w := range result.Written {
-		missing[w.Change.Name()]--
+		pending[w.Change.Name()]--
 	}
-	for name, n := range missing {
-		if n > 0 {
-			delete(hashes, name)
-		}
-	}
-	for _, f := range result.Failures {
-		delete(hashes, f.Policy)
-	}
-	for _, c := range set.Conflicts {
-		delete(hashes, c.Policy)
+	open := map[string]bool{}
+	for name, n := range pending {
+		open[name] = n > 0
 	}
 	for _, c := range set.Withheld {
-		delete(hashes, c.Name())
+		open[c.Name()] = true
 	}
-	return hashes
+	for _, c := range set.Conflicts {
+		open[c.Policy] = true
+	}
+	return open
 }
 
 // isStale says whether a write failed only because the cache was behind.
