@@ -31,8 +31,14 @@ type Pods struct {
 
 // podNamespace is the running pods of one namespace: each pod's class, and how many pods each class has.
 type podNamespace struct {
-	classOf map[string]string
-	classes map[string]*report.PodClass
+	classOf map[string]*podClass
+	classes map[string]*podClass
+}
+
+// podClass is a class of pods under its key.
+type podClass struct {
+	report.PodClass
+	key string
 }
 
 // NewPods returns an empty store. OnChange is called, outside any lock, with each namespace whose counts changed, and
@@ -61,7 +67,7 @@ func (p *Pods) Classes(namespace string) []report.PodClass {
 	}
 	out := make([]report.PodClass, 0, len(ns.classes))
 	for _, class := range ns.classes {
-		out = append(out, *class)
+		out = append(out, class.PodClass)
 	}
 	return out
 }
@@ -146,21 +152,21 @@ func (p *Pods) set(pod *corev1.Pod) bool {
 	}
 	ns, ok := p.namespaces[pod.Namespace]
 	if !ok {
-		ns = &podNamespace{classOf: map[string]string{}, classes: map[string]*report.PodClass{}}
+		ns = &podNamespace{classOf: map[string]*podClass{}, classes: map[string]*podClass{}}
 		p.namespaces[pod.Namespace] = ns
 	}
 	key := classKey(pod)
-	if ns.classOf[pod.Name] == key {
+	if class, ok := ns.classOf[pod.Name]; ok && class.key == key {
 		return false
 	}
 	p.remove(name)
 	p.namespaces[pod.Namespace] = ns
 	class, ok := ns.classes[key]
 	if !ok {
-		class = &report.PodClass{Labels: maps.Clone(pod.Labels), HostNetwork: pod.Spec.HostNetwork}
+		class = &podClass{key: key, PodClass: report.PodClass{Labels: maps.Clone(pod.Labels), HostNetwork: pod.Spec.HostNetwork}}
 		ns.classes[key] = class
 	}
-	ns.classOf[pod.Name] = key
+	ns.classOf[pod.Name] = class
 	class.Count++
 	return true
 }
@@ -170,13 +176,13 @@ func (p *Pods) remove(name types.NamespacedName) bool {
 	if !ok {
 		return false
 	}
-	key, ok := ns.classOf[name.Name]
+	class, ok := ns.classOf[name.Name]
 	if !ok {
 		return false
 	}
 	delete(ns.classOf, name.Name)
-	if ns.classes[key].Count--; ns.classes[key].Count == 0 {
-		delete(ns.classes, key)
+	if class.Count--; class.Count == 0 {
+		delete(ns.classes, class.key)
 	}
 	if len(ns.classOf) == 0 {
 		delete(p.namespaces, name.Namespace)
