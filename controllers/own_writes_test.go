@@ -1,0 +1,153 @@
+package controllers
+
+import (
+	"testing"
+	"time"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/applier"
+	"firebreak.dev/firebreak/internal/plan"
+)
+
+const patience = 2 * time.Second
+
+// policyAt is policy x of namespace shop, as it is at a resourceVersion.
+func policyAt(version string, uid types.UID) *networkingv1.NetworkPolicy {
+	return &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{
+		Name: "x", Namespace: "shop", UID: uid, ResourceVersion: version,
+		OwnerReferences: []metav1.OwnerReference{{APIVersion: v1alpha1.GroupVersion.String(), Kind: "SegmentationProfile", Name: "a", UID: "a"}},
+	}}
+}
+
+func wrote(version string) []applier.Written {
+	return []applier.Written{{Change: plan.Change{Desired: policyAt("", "u")}, ResourceVersion: version}}
+}
+
+func deleted(uid types.UID) []applier.Written {
+	return []applier.Written{{Change: plan.Change{Live: policyAt("1", uid)}}}
+}
+
+func list(policies ...*networkingv1.NetworkPolicy) []*networkingv1.NetworkPolicy { return policies }
+
+func TestHowFarTheCacheIsTrusted(t *testing.T) {
+	now := time.Unix(1000, 0)
+	for name, c := range map[string]struct {
+		before func(*ownWrites)
+		cached []*networkingv1.NetworkPolicy
+		want   freshness
+	}{
+		"nothing was written":                       {func(*ownWrites) {}, nil, fresh},
+		"our write is there":                        {func(w *ownWrites) { w.remember("shop", wrote("10")) }, list(policyAt("10", "u")), fresh},
+		"a later write is there":                    {func(w *ownWrites) { w.remember("shop", wrote("10")) }, list(policyAt("11", "u")), fresh},
+		"digits are compared as a number":           {func(w *ownWrites) { w.remember("shop", wrote("10")) }, list(policyAt("9", "u")), wait},
+		"what we created is not there":              {func(w *ownWrites) { w.remember("shop", wrote("10")) }, nil, wait},
+		"what we deleted is there":                  {func(w *ownWrites) { w.remember("shop", deleted("u")) }, list(policyAt("1", "u")), wait},
+		"what we deleted is gone":                   {func(w *ownWrites) { w.remember("shop", deleted("u")) }, nil, fresh},
+		"another of the name is there":              {func(w *ownWrites) { w.remember("shop", deleted("u")) }, list(policyAt("1", "v")), fresh},
+		"we created it anew after deleting it":      {func(w *ownWrites) { w.remember("shop", deleted("u")); w.remember("shop", wrote("10")) }, list(policyAt("10", "v")), fresh},
+		"we deleted it after writing it":            {func(w *ownWrites) { w.remember("shop", wrote("10")); w.remember("shop", deleted("u")) }, nil, fresh},
+		"somebody deleted what we wrote":            {func(w *ownWrites) { w.remember("shop", wrote("10")); w.sawDeletion(policyAt("11", "u")) }, nil, fresh},
+		"an old deletion does not hide a new write": {func(w *ownWrites) { w.remember("shop", wrote("10")); w.sawDeletion(policyAt("9", "u")) }, nil, wait},
+		"the API server contradicted the cache":     {func(w *ownWrites) { w.distrust("shop") }, nil, readLive},
+		"another namespace does not matter":         {func(w *ownWrites) { w.remember("other", wrote("10")); w.distrust("other") }, nil, fresh},
+		"the namespace was forgotten":               {func(w *ownWrites) { w.remember("shop", wrote("10")); w.forget("shop") }, nil, fresh},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newOwnWrites()
+			c.before(w)
+			if got := w.trust("shop", c.cached, now, patience); got != c.want {
+				t.Errorf("got %d, want %d", got, c.want)
+			}
+		})
+	}
+}
+
+func TestPatienceWithTheCacheEnds(t *testing.T) {
+	w := newOwnWrites()
+	w.remember("shop", wrote("10"))
+	w.settled("shop", map[string]string{"x": "hash"})
+	start := time.Unix(1000, 0)
+	for _, c := range []struct {
+		after time.Duration
+		want  freshness
+	}{{0, wait}, {patience / 2, wait}, {patience - 1, wait}, {patience, readLive}, {patience + 1, fresh}} {
+		if got := w.trust("shop", nil, start.Add(c.after), patience); got != c.want {
+			t.Errorf("after %s: got %d, want %d", c.after, got, c.want)
+		}
+	}
+	if w.applied("shop")["x"] != "hash" {
+		t.Error("what was right is forgotten")
+	}
+}
+
+func TestPatienceBeginsAnewOnceTheCacheCaughtUp(t *testing.T) {
+	w := newOwnWrites()
+	start := time.Unix(1000, 0)
+	w.remember("shop", wrote("10"))
+	for i, c := range []struct {
+		cached *networkingv1.NetworkPolicy
+		want   freshness
+	}{{policyAt("9", "u"), wait}, {policyAt("10", "u"), fresh}, {policyAt("9", "u"), wait}} {
+		if got := w.trust("shop", list(c.cached), start.Add(time.Duration(i)*patience), patience); got != c.want {
+			t.Errorf("look %d: got %d, want %d", i, got, c.want)
+		}
+	}
+}
+
+func TestDistrustHoldsForOneLook(t *testing.T) {
+	w := newOwnWrites()
+	w.distrust("shop")
+	for i, want := range []freshness{readLive, fresh} {
+		if got := w.trust("shop", nil, time.Unix(1000, 0), patience); got != want {
+			t.Errorf("look %d: got %d, want %d", i, got, want)
+		}
+	}
+}
+
+func TestEchoesOfOurOwnWrites(t *testing.T) {
+	w := newOwnWrites()
+	if w.isEcho(policyAt("10", "u")) {
+		t.Error("nothing was written")
+	}
+	var set plan.ChangeSet
+	set.Steps[plan.StepExtend] = []plan.Change{{Desired: policyAt("", "u")}}
+	old := policyAt("1", "gone")
+	old.Name = "old"
+	set.Steps[plan.StepPrune] = []plan.Change{{Live: old}}
+	w.begin("shop", set)
+	changed := policyAt("10", "u")
+	changed.Spec.Egress = []networkingv1.NetworkPolicyEgressRule{{}}
+	if !w.isEcho(policyAt("10", "u")) || w.isEcho(changed) {
+		t.Error("before the answer is in, what is as we asked for is ours, and nothing else")
+	}
+	if !w.sawDeletion(old) || w.sawDeletion(policyAt("2", "u")) {
+		t.Error("before the answer is in, the deletion that we asked for is ours, and no other")
+	}
+	w.remember("shop", append(wrote("10"), applier.Written{Change: set.Steps[plan.StepPrune][0]}))
+	if !w.isEcho(policyAt("10", "u")) || w.isEcho(policyAt("11", "u")) {
+		t.Error("then, the version that we wrote is")
+	}
+	if !w.isEcho(changed) {
+		t.Error("the version alone says what was written")
+	}
+}
+
+func TestWhatWasLastRight(t *testing.T) {
+	w := newOwnWrites()
+	if w.applied("shop") != nil {
+		t.Error("nothing is remembered")
+	}
+	w.settled("shop", map[string]string{"x": "h1", "y": "h2"})
+	w.remember("shop", deleted("u"))
+	if got := w.applied("shop"); len(got) != 1 || got["y"] != "h2" {
+		t.Errorf("after our own deletion of x: %v", got)
+	}
+	w.forget("shop")
+	if w.applied("shop") != nil {
+		t.Error("a namespace that is gone is remembered")
+	}
+}

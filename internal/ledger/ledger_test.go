@@ -1,0 +1,136 @@
+package ledger
+
+import (
+	"reflect"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/report"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+func key(name string) snapshot.ProfileKey {
+	return snapshot.ProfileKey{Kind: v1alpha1.KindClusterSegmentationProfile, Name: name}
+}
+
+// told collects who was told of a change, and checks that no lock is held meanwhile.
+type told struct {
+	ledger *Ledger
+	names  []string
+}
+
+func newTold() *told {
+	tell := &told{}
+	tell.ledger = New(func(profile snapshot.ProfileKey) {
+		tell.ledger.Of(profile) // would stand still for ever under a lock
+		tell.names = append(tell.names, profile.Name)
+	})
+	return tell
+}
+
+func TestProfilesAreToldOfChangesOnly(t *testing.T) {
+	applied := func(policies int) report.Outcome {
+		return report.Outcome{UID: "u", Generation: 1, State: report.Applied, Policies: policies, Findings: []v1alpha1.Finding{{Code: "x"}}}
+	}
+	for name, c := range map[string]struct {
+		do   func(*Ledger)
+		want []string
+	}{
+		"nothing new":                    {func(l *Ledger) { l.Record(key("a"), "one", applied(1)) }, nil},
+		"something new":                  {func(l *Ledger) { l.Record(key("a"), "one", applied(2)) }, []string{"a"}},
+		"another namespace":              {func(l *Ledger) { l.Record(key("a"), "three", applied(1)) }, []string{"a"}},
+		"another profile":                {func(l *Ledger) { l.Record(key("c"), "one", applied(1)) }, []string{"c"}},
+		"a namespace forgotten":          {func(l *Ledger) { l.Forget(key("a"), "one") }, []string{"a"}},
+		"one forgotten that was unknown": {func(l *Ledger) { l.Forget(key("a"), "nine"); l.Forget(key("z"), "one") }, nil},
+		"a namespace that is gone":       {func(l *Ledger) { l.ForgetNamespace("one") }, []string{"a", "b"}},
+		"one gone that was unknown":      {func(l *Ledger) { l.ForgetNamespace("nine") }, nil},
+		"a profile that is gone":         {func(l *Ledger) { l.ForgetProfile(key("a")) }, nil},
+		"a correction":                   {func(l *Ledger) { l.RecordDrift(key("b"), time.Unix(1, 0), "one/x", "deleted") }, []string{"b"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tell := newTold()
+			tell.ledger.Record(key("a"), "one", applied(1))
+			tell.ledger.Record(key("a"), "two", applied(1))
+			tell.ledger.Record(key("b"), "one", applied(1))
+			tell.names = nil
+			c.do(tell.ledger)
+			slices.Sort(tell.names)
+			if !slices.Equal(tell.names, c.want) {
+				t.Errorf("told %v, want %v", tell.names, c.want)
+			}
+		})
+	}
+}
+
+func TestWhatIsKnownOfAProfile(t *testing.T) {
+	l := New(func(snapshot.ProfileKey) {})
+	l.Record(key("a"), "one", report.Outcome{Policies: 1})
+	l.Record(key("a"), "two", report.Outcome{Policies: 2})
+	l.Record(key("b"), "one", report.Outcome{Policies: 9})
+	copied := l.Of(key("a"))
+	delete(copied, "one")
+	if want := map[string]report.Outcome{"one": {Policies: 1}, "two": {Policies: 2}}; !reflect.DeepEqual(l.Of(key("a")), want) {
+		t.Errorf("got %v, want %v", l.Of(key("a")), want)
+	}
+	if got := l.Namespaces(key("a")); !slices.Equal(slices.Sorted(slices.Values(got)), []string{"one", "two"}) {
+		t.Errorf("namespaces %v", got)
+	}
+	l.ForgetNamespace("one")
+	l.ForgetProfile(key("b"))
+	if len(l.Of(key("a"))) != 1 || len(l.Of(key("b"))) != 0 || len(l.Namespaces(key("b"))) != 0 {
+		t.Errorf("left %v and %v", l.Of(key("a")), l.Of(key("b")))
+	}
+}
+
+func TestDriftStaysPendingUntilReported(t *testing.T) {
+	l := New(func(snapshot.ProfileKey) {})
+	if got := l.PendingDrift(key("a")); got != (report.Drift{}) {
+		t.Errorf("nothing was corrected, and pending is %+v", got)
+	}
+	l.RecordDrift(key("a"), time.Unix(1, 0), "one/x", "deleted")
+	l.RecordDrift(key("a"), time.Unix(2, 0), "one/y", "1 egress rule added")
+	pending := l.PendingDrift(key("a"))
+	if want := (report.Drift{Corrections: 2, LastTime: time.Unix(2, 0), LastPolicy: "one/y", LastChange: "1 egress rule added"}); pending != want {
+		t.Errorf("got %+v, want %+v", pending, want)
+	}
+	// A status that could not be written reports nothing; one more correction comes while another is being written.
+	l.RecordDrift(key("a"), time.Unix(3, 0), "one/z", "deleted")
+	l.DriftReported(key("a"), pending)
+	if got := l.PendingDrift(key("a")); got.Corrections != 1 || got.LastPolicy != "one/z" {
+		t.Errorf("after the report: %+v", got)
+	}
+	l.DriftReported(key("b"), pending)
+	l.ForgetProfile(key("a"))
+	if got := l.PendingDrift(key("a")); got.Corrections != 0 {
+		t.Errorf("of a profile that is gone: %+v", got)
+	}
+}
+
+func TestLedgerFromManySides(t *testing.T) {
+	var mu sync.Mutex
+	notified := 0
+	l := New(func(snapshot.ProfileKey) {
+		mu.Lock()
+		defer mu.Unlock()
+		notified++
+	})
+	var wait sync.WaitGroup
+	for worker := range 4 {
+		wait.Go(func() {
+			for i := range 200 {
+				l.Record(key("a"), "one", report.Outcome{Policies: worker*1000 + i})
+				l.RecordDrift(key("a"), time.Unix(1, 0), "one/x", "deleted")
+				l.DriftReported(key("a"), report.Drift{Corrections: 1})
+				l.Of(key("a"))
+				l.ForgetNamespace("two")
+			}
+		})
+	}
+	wait.Wait()
+	if got := l.PendingDrift(key("a")); got.Corrections != 0 || notified < 800 {
+		t.Errorf("pending %+v, %d notices", got, notified)
+	}
+}
