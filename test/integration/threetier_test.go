@@ -23,7 +23,7 @@ import (
 	"firebreak.dev/firebreak/api/v1alpha1"
 )
 
-var _ = Describe("The three-tier sample", Ordered, func() {
+var _ = Describe("The three-tier sample", Ordered, ContinueOnFailure, func() {
 	const namespace = "production"
 	var live map[string]networkingv1.NetworkPolicy
 
