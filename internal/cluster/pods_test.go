@@ -68,6 +68,7 @@ func TestPodsAreCountedByClass(t *testing.T) {
 		"one goes":                         {func(p *Pods) error { return p.Delete(pod("a", "web")) }, []string{"app=web host=false 1"}, 1},
 		"one goes that was changed unseen": {func(p *Pods) error { return p.Delete(pod("a", "db")) }, []string{"app=web host=false 1"}, 1},
 		"one goes that was never there":    {func(p *Pods) error { return p.Delete(pod("x", "web")) }, []string{"app=web host=false 2"}, 0},
+		"the last of a class goes":         {func(p *Pods) error { return cmp.Or(p.Add(pod("c", "db")), p.Delete(pod("c", "db"))) }, []string{"app=web host=false 2"}, 2},
 		"all go":                           {func(p *Pods) error { return cmp.Or(p.Delete(pod("a", "web")), p.Delete(pod("b", "web"))) }, nil, 2},
 		"others are listed":                {func(p *Pods) error { return p.Replace([]any{pod("c", "db")}, "9") }, []string{"app=db host=false 1"}, 1},
 		"none is listed":                   {func(p *Pods) error { return p.Replace(nil, "9") }, nil, 1},
