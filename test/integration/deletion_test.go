@@ -46,7 +46,7 @@ var _ = Describe("Deleting a namespaced profile", func() {
 		namespace := newNamespace(ctx, nil)
 		profile := newProfile(ctx, namespace, "shop", twoTiers)
 		expectReady(ctx, profile)
-		stopOperator(ctx)
+		stopOperator()
 		kubectl(ctx, "delete", "segp", "shop", "-n", namespace, "--timeout=30s")
 		Eventually(func() []string { return tiers(ctx, namespace) }).Should(BeEmpty())
 	})
@@ -80,7 +80,7 @@ var _ = Describe("Deleting a cluster profile", func() {
 	})
 
 	It("waits for the operator when that is away", func(ctx SpecContext) {
-		stopOperator(ctx)
+		stopOperator()
 		remove(ctx, profile)
 		Consistently(func() int { return len(policies(ctx, namespaces[0])) }).Should(Equal(3), "nothing is taken away in no order")
 		resumeOperator(ctx)

@@ -25,7 +25,7 @@ var _ = Describe("The operator", func() {
 	It("starts again without a single write when everything is right", func(ctx SpecContext) {
 		namespaces, profiles := everyKindOfProfile(ctx)
 		before := versions(ctx, namespaces, profiles)
-		stopOperator(ctx)
+		stopOperator()
 		Expect(holder(ctx)).To(BeEmpty(), "the lease is given back")
 		asked := len(requests())
 
@@ -47,7 +47,7 @@ var _ = Describe("The operator", func() {
 		profile := newProfile(ctx, namespace, "shop", twoTiers)
 		expectReady(ctx, profile)
 		before := policies(ctx, namespace)
-		stopOperator(ctx)
+		stopOperator()
 		patchObject(ctx, policyOf(ctx, namespace, "default-deny"), map[string]any{"spec": map[string]any{"egress": []any{map[string]any{}}}})
 		remove(ctx, policyOf(ctx, namespace, "web"))
 
@@ -70,7 +70,7 @@ var _ = Describe("The operator", func() {
 		gone := newProfile(ctx, withdrawn, "shop", twoTiers)
 		expectReady(ctx, profile)
 		expectReady(ctx, gone)
-		stopOperator(ctx)
+		stopOperator()
 		patchSpec(ctx, profile, "tiers: [{name: web, podSelector: {matchLabels: {app: web}}, ports: [{port: 8080}]}]\nallow: []")
 		remove(ctx, gone)
 		Eventually(func() []string { return tiers(ctx, withdrawn) }).Should(BeEmpty(), "garbage collection needs no operator")
@@ -88,7 +88,7 @@ var _ = Describe("The operator", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(standby.WaitReady(ctx, time.Minute)).To(Succeed())
 		leader := holder(ctx)
-		stopOperator(ctx)
+		stopOperator()
 		operator = standby
 		patchObject(ctx, policyOf(ctx, namespace, "default-deny"), map[string]any{"spec": map[string]any{"egress": []any{map[string]any{}}}})
 		Eventually(func() int { return len(policyOf(ctx, namespace, "default-deny").Spec.Egress) }, "5s").Should(BeZero())
@@ -147,7 +147,7 @@ func versions(ctx context.Context, namespaces []string, profiles []client.Object
 }
 
 // stopOperator stops the operator by SIGTERM, and starts one again when the spec ends, whatever became of it.
-func stopOperator(ctx context.Context) {
+func stopOperator() {
 	GinkgoHelper()
 	Expect(operator.Stop()).To(Succeed())
 	DeferCleanup(func(ctx SpecContext) { resumeOperator(ctx) })
