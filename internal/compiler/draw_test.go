@@ -19,7 +19,7 @@ import (
 type drawer struct{ *rand.Rand }
 
 func newDrawer(seed, number uint64) drawer {
-	return drawer{rand.New(rand.NewPCG(seed, number))} //nolint:gosec // a test's random cases need no secrecy
+	return drawer{rand.New(rand.NewPCG(seed, number))}
 }
 
 func one[T any](d drawer, choices ...T) T { return choices[d.IntN(len(choices))] }

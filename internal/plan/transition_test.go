@@ -62,8 +62,8 @@ type world struct {
 	// before, now and after are what the oracle sees.
 	before, now, after map[string]view
 	// meant is what Firebreak wrote last: what somebody else opened since need not be kept up.
-	meant map[string]view
-	tangled            int
+	meant   map[string]view
+	tangled int
 }
 
 // start draws profiles and lets their policies stand; now and then somebody has changed some of them.
