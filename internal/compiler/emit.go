@@ -58,25 +58,28 @@ func (c *compilation) policy(tier string, spec networkingv1.NetworkPolicySpec, p
 // mergeFlows joins the flows of one direction that open the same ports, and then those that open ports to the same
 // peers: fewer rules with the same meaning, the same for every order of the input.
 func mergeFlows(flows []flow, direction networkpolicy.Direction) []flow {
-	var byPorts []flow
+	var byPorts, merged []flow
+	place := map[string]int{}
 	for _, f := range flows {
 		if f.direction != direction {
 			continue
 		}
-		same := func(g flow) bool { return portsKey(g.ports) == portsKey(f.ports) }
-		if i := slices.IndexFunc(byPorts, same); i >= 0 {
+		key := portsKey(f.ports)
+		if i, ok := place[key]; ok {
 			byPorts[i].peers = byPorts[i].peers.union(f.peers)
 			continue
 		}
+		place[key] = len(byPorts)
 		byPorts = append(byPorts, f)
 	}
-	var merged []flow
+	clear(place)
 	for _, f := range byPorts {
-		same := func(g flow) bool { return peersKey(g.peers) == peersKey(f.peers) }
-		if i := slices.IndexFunc(merged, same); i >= 0 {
+		key := peersKey(f.peers)
+		if i, ok := place[key]; ok {
 			merged[i].ports = append(slices.Clone(merged[i].ports), f.ports...)
 			continue
 		}
+		place[key] = len(merged)
 		merged = append(merged, f)
 	}
 	return merged
