@@ -18,7 +18,7 @@ import (
 )
 
 // cases is the number of random clusters of each property.
-const cases = 2400 / slowdown
+const cases = 2000
 
 // TestPoliciesOfRandomProfiles compiles random clusters, and the same ones in another order.
 func TestPoliciesOfRandomProfiles(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 )
 
 // transitions is how many random changes of a namespace's profiles TestNoWriteCutsOffOrOpensTooMuch tries.
-const transitions = 3000 / slowdown
+const transitions = 2000
 
 // TestNoWriteCutsOffOrOpensTooMuch carries random plans out write by write. After every write, for every pod and both
 // directions, what is admitted lies between what was admitted before and will be (at least) and what was admitted

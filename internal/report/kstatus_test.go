@@ -21,7 +21,7 @@ import (
 )
 
 // steps is how many statuses TestStatusOfRandomHistories looks at.
-const steps = 6000 / slowdown
+const steps = 2000
 
 // TestStatusOfRandomHistories follows profiles through random changes, failures and restarts. Every status agrees with
 // kstatus, contradicts itself nowhere, stays small, and never says more than is known.
