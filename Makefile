@@ -23,7 +23,9 @@ help: ## Show this list
 .PHONY: demo
 demo: ## See Firebreak at work on a control plane of its own; KEEP=1 leaves it running
 	@test/controlplane/install.sh etcd kube-apiserver kubectl >/dev/null
-	@go run ./test/demo
+	@echo 'Compiling the demo; the first time, this takes a minute or two' >&2
+	@go build -o bin/demo ./test/demo
+	@exec bin/demo
 
 ##@ Test
 

@@ -79,6 +79,7 @@ download() {
   local minor=${version#v} from program
   minor=${minor%.*}.x
   mkdir -p "$scratch/tools"
+  say "looking for a download of Kubernetes $minor"
   GOBIN=$scratch/tools within "$DOWNLOAD_SECONDS" go install "$SETUP_ENVTEST" >/dev/null 2>&1 || return 0
   local tool=$scratch/tools/setup-envtest
   within "$INDEX_SECONDS" "$tool" list "$minor" --bin-dir "$scratch" 2>/dev/null | grep -q . || return 0

@@ -15,6 +15,7 @@ import (
 const reported = `
 observedGeneration: 1
 policies: 3
+tierCount: 2
 namespaces: {selected: 7, applied: 7, failed: 0, refused: 0}
 drift: {corrections: 2}
 tiers: [{name: web, pods: 1, namespaces: 1}, {name: bare, pods: 1, namespaces: 1}]
@@ -46,7 +47,9 @@ var _ = Describe("kubectl", func() {
 				Expect(cells[:4]).To(Equal([]string{"shop", "Enforce", "True", "False"}))
 				Expect(cells[5:7]).To(Equal([]string{"3", "2"}))
 				if k.namespace == "" {
-					Expect(cells[4]).To(Equal("7"))
+					Expect(cells[4]).To(Equal("7"), "namespaces")
+				} else {
+					Expect(cells[4]).To(Equal("2"), "tiers")
 				}
 			})
 
