@@ -205,7 +205,8 @@ func unsettled(set plan.ChangeSet, result applier.Outcome) map[string]bool {
 // isStale says whether a write failed only because the cache was behind.
 func isStale(result applier.Outcome) bool {
 	for _, f := range result.Failures {
-		if apierrors.IsConflict(f.Err) || apierrors.IsAlreadyExists(f.Err) {
+		// Not found is an update of a policy that somebody deleted meanwhile.
+		if apierrors.IsConflict(f.Err) || apierrors.IsAlreadyExists(f.Err) || apierrors.IsNotFound(f.Err) {
 			return true
 		}
 	}

@@ -2,6 +2,7 @@ package compiler
 
 import (
 	"fmt"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -9,6 +10,12 @@ import (
 	"firebreak.dev/firebreak/internal/networkpolicy"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
+
+// IsDefaultDeny says whether a policy of ours is one that denies everything else, by its name: labels can be changed by
+// anybody, a name by nobody.
+func IsDefaultDeny(name string) bool {
+	return strings.HasSuffix(name, "."+v1alpha1.DefaultDenyTier+"-"+networkpolicy.SelectorHash(metav1.LabelSelector{}))
+}
 
 // policyName names the policy of a tier: segp.<profile>.<tier>-<hash of the podSelector>, csegp. for cluster profiles.
 //

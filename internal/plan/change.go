@@ -9,13 +9,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/compiler"
 	"firebreak.dev/firebreak/internal/networkpolicy"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
-
-func isDefaultDeny(policy *networkingv1.NetworkPolicy) bool {
-	return policy.Labels[v1alpha1.LabelTier] == v1alpha1.DefaultDenyTier
-}
 
 // admitsNothing says whether a policy is, by what it does rather than by its labels, one that only denies.
 func admitsNothing(policy *networkingv1.NetworkPolicy) bool {
@@ -30,7 +27,7 @@ func (p *planner) create(want wanted) {
 		change.Drift = "deleted"
 	}
 	// A tier of every pod without any allow is a default-deny by what it does.
-	if isDefaultDeny(want.policy) || (selectsEveryPod(want.policy) && admitsNothing(want.policy)) {
+	if compiler.IsDefaultDeny(want.policy.Name) || (selectsEveryPod(want.policy) && admitsNothing(want.policy)) {
 		p.add(StepIsolate, change)
 		return
 	}
@@ -41,7 +38,7 @@ func (p *planner) delete(live *networkingv1.NetworkPolicy, profile snapshot.Prof
 	change := Change{Profile: profile, Live: live}
 	// A policy that selects every pod and admits nothing takes from others' pods what they will be allowed, whatever its
 	// labels say, so it goes before the policies that allow.
-	if isDefaultDeny(live) || (selectsEveryPod(live) && admitsNothing(live)) {
+	if compiler.IsDefaultDeny(live.Name) || (selectsEveryPod(live) && admitsNothing(live)) {
 		p.add(StepOpen, change)
 		return
 	}
@@ -62,7 +59,7 @@ func (p *planner) update(live *networkingv1.NetworkPolicy, want wanted) {
 	}
 	change := Change{Profile: want.profile.Key, Live: live, Desired: merged(live, want.policy)}
 	change.Drift = p.driftOf(live, want, difference, metadata)
-	step := stepOf(difference, isDefaultDeny(want.policy), change.Drift != "")
+	step := stepOf(difference, compiler.IsDefaultDeny(want.policy.Name), change.Drift != "")
 	change.Urgent = step == StepExchange && change.Drift != ""
 	p.add(step, change)
 }

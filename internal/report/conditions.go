@@ -97,7 +97,7 @@ func coveredCondition(in Input, v verdict, c coverage) metav1.Condition {
 	case len(c.findings) > 0:
 		out.Status, out.Reason, out.Message = metav1.ConditionFalse, string(c.findings[0].Code), c.findings[0].Message
 		if len(c.findings) > 1 {
-			out.Message += fmt.Sprintf(" (And %d more findings.)", len(c.findings)-1)
+			out.Message += fmt.Sprintf(" (And %d more.)", len(c.findings)-1)
 		}
 	default:
 		out.Status, out.Reason = metav1.ConditionTrue, v1alpha1.ReasonCovered

@@ -32,7 +32,7 @@ func TestCoverage(t *testing.T) {
 			[]v1alpha1.TierStatus{{Name: "web", Pods: 2, Namespaces: 1}, {Name: "db", Pods: 1, Namespaces: 1}}},
 		"a tier has none": {[]PodClass{pods(2, web)}, "False TierSelectsNothing: Tier db selects no pod; compare its podSelector with the labels of the pods that are meant.",
 			[]v1alpha1.TierStatus{{Name: "web", Pods: 2, Namespaces: 1}, {Name: "db", Namespaces: 1}}},
-		"no tier has any": {nil, "False TierSelectsNothing: Tier db selects no pod; compare its podSelector with the labels of the pods that are meant. (And 1 more findings.)",
+		"no tier has any": {nil, "False TierSelectsNothing: Tier db selects no pod; compare its podSelector with the labels of the pods that are meant. (And 1 more.)",
 			[]v1alpha1.TierStatus{{Name: "web", Namespaces: 1}, {Name: "db", Namespaces: 1}}},
 		"a pod is in two tiers": {[]PodClass{pods(2, web), pods(1, both), pods(1, db)}, "False TiersOverlap: Tiers web and db select the same pods, which may do what either may; make the podSelectors exclude each other.",
 			[]v1alpha1.TierStatus{{Name: "web", Pods: 3, Namespaces: 1}, {Name: "db", Pods: 2, Namespaces: 1}}},

@@ -45,7 +45,7 @@ func judge(in Input, t tally) verdict {
 		v.reason = v1alpha1.ReasonNameConflict
 		v.message = t.firstConflict
 		if t.conflicted > 1 {
-			v.message += fmt.Sprintf(" The same in %d more namespaces.", t.conflicted-1)
+			v.message += fmt.Sprintf(" (And the like in %d more.)", t.conflicted-1)
 		}
 	default:
 		v.ready = true
