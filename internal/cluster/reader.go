@@ -73,7 +73,7 @@ func (r *Reader) Load(ctx context.Context, ns snapshot.Namespace) (snapshot.Snap
 	if s.Profiles, err = r.profiles(ctx, ns.Name); err != nil {
 		return s, err
 	}
-	if err := r.refreshOutdated(ctx, &s); err != nil {
+	if err := r.refreshDoubtful(ctx, &s); err != nil {
 		return s, err
 	}
 	for _, namespace := range r.Options.DNSNamespaces() {
@@ -160,11 +160,13 @@ func Profile(ctx context.Context, reader client.Reader, key snapshot.ProfileKey)
 	return p, false, fmt.Errorf("read %s: %w", key, err)
 }
 
-// refreshOutdated replaces each profile whose policies were written for a later generation than the cache shows: what an
-// earlier leader wrote for a newer profile must not be reverted from an older one.
-func (r *Reader) refreshOutdated(ctx context.Context, s *snapshot.Snapshot) error {
+// refreshDoubtful reads each profile anew about which the policies raise a doubt. They may have been written for a later
+// generation than the cache shows: what an earlier leader wrote for a newer profile must not be reverted from an older
+// one. Or they lost their owner: the garbage collector takes it away when the profile is deleted with the wish that they
+// stay, and giving it back then would make the garbage collector delete them.
+func (r *Reader) refreshDoubtful(ctx context.Context, s *snapshot.Snapshot) error {
 	for i, p := range s.Profiles {
-		if !stampedLater(p, s.Policies) {
+		if !stampedLater(p, s.Policies) && !lostOwner(p, s.Policies) {
 			continue
 		}
 		fresh, ok, err := Profile(ctx, r.Live, p.Key)
@@ -177,6 +179,15 @@ func (r *Reader) refreshOutdated(ctx context.Context, s *snapshot.Snapshot) erro
 		s.Profiles[i] = fresh
 	}
 	return nil
+}
+
+func lostOwner(p snapshot.Profile, live []*networkingv1.NetworkPolicy) bool {
+	for _, policy := range live {
+		if _, _, owned := plan.Owner(policy); !owned && policy.Annotations[v1alpha1.AnnotationProfileUID] == string(p.UID) {
+			return true
+		}
+	}
+	return false
 }
 
 func stampedLater(p snapshot.Profile, live []*networkingv1.NetworkPolicy) bool {

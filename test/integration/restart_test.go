@@ -177,13 +177,14 @@ func holder(ctx context.Context) string {
 // expectExamined waits until the operator has looked at every namespace and every profile, and has nothing left to do.
 func expectExamined(ctx context.Context) {
 	GinkgoHelper()
-	var namespaces corev1.NamespaceList
-	var segp v1alpha1.SegmentationProfileList
-	var csegp v1alpha1.ClusterSegmentationProfileList
-	Expect(k8s.List(ctx, &namespaces)).To(Succeed())
-	Expect(k8s.List(ctx, &segp)).To(Succeed())
-	Expect(k8s.List(ctx, &csegp)).To(Succeed())
 	Eventually(func(g Gomega) {
+		// Counted anew each time: a namespace of an earlier spec may still be on its way out.
+		var namespaces corev1.NamespaceList
+		var segp v1alpha1.SegmentationProfileList
+		var csegp v1alpha1.ClusterSegmentationProfileList
+		g.Expect(k8s.List(ctx, &namespaces)).To(Succeed())
+		g.Expect(k8s.List(ctx, &segp)).To(Succeed())
+		g.Expect(k8s.List(ctx, &csegp)).To(Succeed())
 		for controller, objects := range map[string]int{
 			"namespace":                         len(namespaces.Items),
 			"segmentationprofile-status":        len(segp.Items),
