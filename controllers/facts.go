@@ -11,6 +11,8 @@ import (
 type factIndex struct {
 	mu  sync.Mutex
 	dns map[string]struct{}
+	// changes counts the changes of facts, so that a compilation that began before one and is recorded after it is noticed.
+	changes int
 }
 
 func newFactIndex() *factIndex { return &factIndex{dns: map[string]struct{}{}} }
@@ -33,6 +35,20 @@ func (f *factIndex) forget(namespace string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.dns, namespace)
+}
+
+// changed counts a change of a fact.
+func (f *factIndex) changed() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.changes++
+}
+
+// version changes whenever a fact does.
+func (f *factIndex) version() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.changes
 }
 
 // readDNS lists the namespaces whose policies depend on where the cluster's DNS is, without order.

@@ -26,6 +26,8 @@ const (
 	cachePatience = 2 * time.Second
 	// cachePoll is how often it looks.
 	cachePoll = 20 * time.Millisecond
+	// terminatingPoll is how often writes are tried that a namespace on its way out refuses.
+	terminatingPoll = 5 * time.Second
 )
 
 // NamespaceReconciler keeps the NetworkPolicies of one namespace as all profiles together want them.
@@ -48,41 +50,61 @@ func (r *NamespaceReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 		return ctrl.Result{}, err
 	}
 	if ns == nil || ns.Terminating {
-		// A namespace on its way out takes its policies along; writing there is refused.
-		r.ledger.ForgetNamespace(req.Name)
-		r.facts.forget(req.Name)
-		if ns == nil {
-			r.writes.forget(req.Name)
-			r.graves.forget(req.Name)
-		}
+		r.leave(req.Name, ns == nil)
 		return ctrl.Result{}, nil
 	}
-	s, err := r.reader.Load(ctx, *ns)
+	facts := r.facts.version()
+	s, outputs, err := r.compile(ctx, *ns)
+	switch {
+	case errors.Is(err, errAwaitEcho):
+		return ctrl.Result{RequeueAfter: cachePoll}, nil
+	case errors.Is(err, cluster.ErrStale):
+		return ctrl.Result{RequeueAfter: 10 * cachePoll}, nil
+	case err != nil:
+		return ctrl.Result{}, err
+	}
+	result, err := r.converge(ctx, s, outputs)
+	if err == nil && facts != r.facts.version() {
+		// The event of that change may have come before this namespace was known to depend on it.
+		result.RequeueAfter = cachePoll
+	}
+	return result, err
+}
+
+// leave drops what is known of a namespace that goes: it takes its policies along, and refuses writes.
+func (r *NamespaceReconciler) leave(namespace string, gone bool) {
+	r.ledger.ForgetNamespace(namespace)
+	r.facts.forget(namespace)
+	if gone {
+		r.writes.forget(namespace)
+		r.graves.forget(namespace)
+	}
+}
+
+// errAwaitEcho says that the cache does not show our own writes yet.
+var errAwaitEcho = errors.New("the cache is behind our own writes")
+
+// compile returns the state of a namespace and what every profile wants there. errAwaitEcho or cluster.ErrStale when the
+// cache must catch up first.
+func (r *NamespaceReconciler) compile(ctx context.Context, ns snapshot.Namespace) (snapshot.Snapshot, []compiler.Output, error) {
+	s, err := r.reader.Load(ctx, ns)
 	if err != nil {
-		return retryStale(err)
+		return s, nil, err
 	}
 	switch r.writes.trust(ns.Name, s.Policies, time.Now(), cachePatience) {
 	case fresh:
 	case wait:
-		return ctrl.Result{RequeueAfter: cachePoll}, nil
+		return s, nil, errAwaitEcho
 	case readLive:
 		if s.Policies, err = r.reader.LivePolicies(ctx, ns.Name); err != nil {
-			return ctrl.Result{}, err
+			return s, nil, err
 		}
 	}
 	gone, err := r.reader.Gone(ctx, s, r.graves.has)
 	if err != nil {
-		return retryStale(err)
+		return s, nil, err
 	}
-	return r.converge(ctx, s, append(compiler.Compile(s), gone...))
-}
-
-// retryStale asks for another try soon, without counting an error, when the cache is behind.
-func retryStale(err error) (ctrl.Result, error) {
-	if errors.Is(err, cluster.ErrStale) {
-		return ctrl.Result{RequeueAfter: 10 * cachePoll}, nil
-	}
-	return ctrl.Result{}, err
+	return s, append(compiler.Compile(s), gone...), nil
 }
 
 func (r *NamespaceReconciler) converge(ctx context.Context, s snapshot.Snapshot, outputs []compiler.Output) (ctrl.Result, error) {
@@ -98,12 +120,11 @@ func (r *NamespaceReconciler) converge(ctx context.Context, s snapshot.Snapshot,
 	r.note(ctx, namespace, outcome)
 	if isStale(outcome) {
 		// The API server knows better than the cache: plan again from a live list.
-		r.writes.distrust(namespace)
-		return ctrl.Result{RequeueAfter: cachePoll}, nil
+		return ctrl.Result{RequeueAfter: r.writes.distrust(namespace)}, nil
 	}
 	r.record(namespace, after(s, outputs, set, outcome))
 	r.writes.settled(namespace, settledHashes(outputs, set, outcome))
-	return ctrl.Result{}, withoutTerminating(outcome)
+	return retryFailed(outcome)
 }
 
 func (r *NamespaceReconciler) record(namespace string, outcomes []profileOutcome) {

@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	ctrl "sigs.k8s.io/controller-runtime"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/applier"
@@ -205,21 +206,24 @@ func unsettled(set plan.ChangeSet, result applier.Outcome) map[string]bool {
 // isStale says whether a write failed only because the cache was behind.
 func isStale(result applier.Outcome) bool {
 	for _, f := range result.Failures {
-		// Not found is an update of a policy that somebody deleted meanwhile.
-		if apierrors.IsConflict(f.Err) || apierrors.IsAlreadyExists(f.Err) || apierrors.IsNotFound(f.Err) {
+		if apierrors.IsConflict(f.Err) || apierrors.IsAlreadyExists(f.Err) {
 			return true
 		}
 	}
 	return false
 }
 
-// withoutTerminating returns the failures that are worth another try: a namespace that began to go needs none.
-func withoutTerminating(result applier.Outcome) error {
+// retryFailed says how failures are tried again: with backoff; in a namespace that began to go, which ends in its going
+// or in its coming again, only now and then.
+func retryFailed(result applier.Outcome) (ctrl.Result, error) {
 	var errs []error
 	for _, f := range result.Failures {
 		if !apierrors.HasStatusCause(f.Err, corev1.NamespaceTerminatingCause) {
 			errs = append(errs, f.Err)
 		}
 	}
-	return errors.Join(errs...)
+	if len(errs) == 0 && len(result.Failures) > 0 {
+		return ctrl.Result{RequeueAfter: terminatingPoll}, nil
+	}
+	return ctrl.Result{}, errors.Join(errs...)
 }

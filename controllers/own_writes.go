@@ -31,6 +31,8 @@ type namespaceWrites struct {
 	hashes map[string]string
 	// distrusted: the API server contradicted the cache, so the next plan is made from a live list.
 	distrusted bool
+	// contradicted is how many times in a row that happened.
+	contradicted int
 	// since is when the cache was first seen to be behind; zero when it is not.
 	since time.Time
 }
@@ -79,7 +81,9 @@ func (w *ownWrites) remember(namespace string, written []applier.Written) {
 func (w *ownWrites) settled(namespace string, hashes map[string]string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.of(namespace).hashes = hashes
+	ns := w.of(namespace)
+	ns.hashes = hashes
+	ns.contradicted = 0
 }
 
 // applied returns the hashes of the specs that were last right.
@@ -125,11 +129,16 @@ func (w *ownWrites) sawDeletion(policy *networkingv1.NetworkPolicy) (own bool) {
 	return own || ns.deleted[policy.Name] == policy.UID
 }
 
-// distrust asks for a live list next time.
-func (w *ownWrites) distrust(namespace string) {
+// distrust asks for a live list next time, and returns when that should be: soon at first, later when it happens again
+// and again, because somebody changes the same policies all the time.
+func (w *ownWrites) distrust(namespace string) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.of(namespace).distrusted = true
+	ns := w.of(namespace)
+	ns.distrusted = true
+	delay := min(cachePoll<<min(ns.contradicted, 10), cachePatience)
+	ns.contradicted++
+	return delay
 }
 
 // trust says how to go on with these cached policies: with them, wait for the cache, or read live.

@@ -68,8 +68,11 @@ func (r *ProfileStatusReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 			return ctrl.Result{}, err
 		}
 	}
+	if report.Examined(in) {
+		r.writes.completed(key)
+	}
 	result, err := r.write(ctx, obj, in)
-	if in.Profile.Deleting && err == nil && result.RequeueAfter == 0 {
+	if in.Profile.Deleting && err == nil {
 		result.RequeueAfter = teardownPoll
 	}
 	return result, err
@@ -136,7 +139,7 @@ func (r *ProfileStatusReconciler) gather(ctx context.Context, obj client.Object)
 	profile := asProfile(obj)
 	in := report.Input{
 		Profile: profile, Previous: *statusOf(obj).DeepCopy(), PodsKnown: r.pods.Synced(),
-		Drift: r.ledger.PendingDrift(profile.Key), Now: time.Now(),
+		Drift: r.ledger.PendingDrift(profile.Key), Inherited: r.writes.inherited(profile.Key), Now: time.Now(),
 	}
 	namespaces, err := r.candidates(ctx, profile)
 	if err != nil {
@@ -181,18 +184,23 @@ func (r *ProfileStatusReconciler) finish(ctx context.Context, obj client.Object,
 	if !controllerutil.ContainsFinalizer(obj, v1alpha1.Finalizer) {
 		return r.kind == v1alpha1.KindClusterSegmentationProfile, nil
 	}
-	for _, reader := range []client.Reader{r.reader.Cache, r.reader.Live} {
-		left, err := r.hasPolicies(ctx, reader, in.Profile)
-		if left || err != nil {
-			return false, err
-		}
+	if in.Elsewhere > 0 {
+		return false, nil
+	}
+	left, err := r.hasPolicies(ctx, r.reader.Cache, in.Profile, client.UnsafeDisableDeepCopy)
+	if left || err != nil {
+		return false, err
+	}
+	left, err = r.hasPolicies(ctx, r.reader.Live, in.Profile)
+	if left || err != nil {
+		return false, err
 	}
 	return true, r.setFinalizer(ctx, obj, controllerutil.RemoveFinalizer)
 }
 
-func (r *ProfileStatusReconciler) hasPolicies(ctx context.Context, reader client.Reader, p snapshot.Profile) (bool, error) {
+func (r *ProfileStatusReconciler) hasPolicies(ctx context.Context, reader client.Reader, p snapshot.Profile, opts ...client.ListOption) (bool, error) {
 	var list networkingv1.NetworkPolicyList
-	if err := reader.List(ctx, &list); err != nil {
+	if err := reader.List(ctx, &list, opts...); err != nil {
 		return false, fmt.Errorf("list the policies of %s: %w", p.Key, err)
 	}
 	for i := range list.Items {

@@ -82,7 +82,7 @@ func (r *NamespaceReconciler) onNamespace(tellClusterProfiles func(context.Conte
 			tellClusterProfiles(ctx)
 		},
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
-			if maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) &&
+			if e.ObjectOld.GetUID() == e.ObjectNew.GetUID() && maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) &&
 				e.ObjectOld.GetDeletionTimestamp().IsZero() == e.ObjectNew.GetDeletionTimestamp().IsZero() {
 				return
 			}
@@ -160,7 +160,10 @@ func (r *NamespaceReconciler) namespacesOf(ctx context.Context, obj client.Objec
 
 // onService wakes the namespaces whose policies depend on where the cluster's DNS is.
 func (r *NamespaceReconciler) onService() handler.Funcs {
-	wake := func(q queue) { enqueue(q, false, r.facts.readDNS()...) }
+	wake := func(q queue) {
+		r.facts.changed()
+		enqueue(q, false, r.facts.readDNS()...)
+	}
 	return handler.Funcs{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) {
 			if !e.IsInInitialList {

@@ -56,13 +56,14 @@ func (o Outcome) Err() error {
 }
 
 // Apply carries out the steps in order. Within a step it goes on past a failure; after a step with a failure only urgent
-// changes follow.
+// changes follow. A write that the API server refuses for good, by quota, admission or size, holds back its own profile
+// alone: it would otherwise hold back every other profile of the namespace for ever.
 func Apply(ctx context.Context, c client.Client, set plan.ChangeSet) Outcome {
 	a := &application{client: c, versions: map[types.NamespacedName]string{}}
 	for _, step := range set.Steps {
-		failed := len(a.outcome.Failures) > 0
+		held := a.held()
 		for _, change := range step {
-			if failed && !change.Urgent {
+			if held(change.Profile) && !change.Urgent {
 				a.outcome.Skipped++
 				continue
 			}
@@ -70,6 +71,21 @@ func Apply(ctx context.Context, c client.Client, set plan.ChangeSet) Outcome {
 		}
 	}
 	return a.outcome
+}
+
+// held returns, for the failures so far, which profiles must not go on to the next step.
+func (a *application) held() func(snapshot.ProfileKey) bool {
+	all, refused := false, map[snapshot.ProfileKey]bool{}
+	for _, f := range a.outcome.Failures {
+		refused[f.Profile] = true
+		all = all || !isRefusal(f.Err)
+	}
+	return func(profile snapshot.ProfileKey) bool { return all || refused[profile] }
+}
+
+// isRefusal says whether an error means that the same write will be refused again until somebody changes something.
+func isRefusal(err error) bool {
+	return apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsRequestEntityTooLargeError(err)
 }
 
 type application struct {

@@ -37,7 +37,8 @@ func (c *compilation) ingressFlows(tier v1alpha1.ClusterTier, entry v1alpha1.All
 	var flows []flow
 	for i, source := range entry.From {
 		peers := c.resolve(source, tier, place(entry, "from", i))
-		if peers.isEmpty() {
+		if peers.isEmpty() || len(ports) == 0 {
+			// No ports would open every port; validation has refused such a profile, so this is a second lock.
 			continue
 		}
 		flows = append(flows, flow{
@@ -61,8 +62,7 @@ func (c *compilation) egressFlows(tier v1alpha1.ClusterTier, entry v1alpha1.Allo
 		}
 		peers := c.resolve(destination, tier, place(entry, "to", i))
 		if peers.isEmpty() || len(ports) == 0 {
-			// No ports would open every port; validation has refused such a profile, so this is a second lock.
-			continue
+			continue // as above
 		}
 		flows = append(flows, flow{
 			direction: networkpolicy.Egress, peers: peers, ports: ports,

@@ -78,7 +78,7 @@ func drawInput(random *rand.Rand, generation int64) Input {
 	case 2:
 		p.DeletionPolicy = v1alpha1.DeletionPolicyRetain
 	}
-	input := Input{Profile: p, PodsKnown: random.IntN(4) > 0, Elsewhere: max(0, random.IntN(8)-6)}
+	input := Input{Profile: p, PodsKnown: random.IntN(4) > 0, Inherited: random.IntN(2) > 0, Elsewhere: max(0, random.IntN(8)-6)}
 	n := 1
 	if p.Key.Namespace == "" {
 		n = random.IntN(4)

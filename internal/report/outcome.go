@@ -78,6 +78,9 @@ type Input struct {
 	Namespaces []NamespaceFacts
 	// Elsewhere is the number of policies that the profile still has in other namespaces.
 	Elsewhere int
+	// Inherited: this process has not seen all namespaces of the profile at any time, so Previous is the word of an earlier
+	// one.
+	Inherited bool
 	// PodsKnown is false until all pods have been listed once.
 	PodsKnown bool
 	Drift     Drift

@@ -46,10 +46,16 @@ func Status(in Input) v1alpha1.ProfileStatus {
 	return withDrift(status, in.Drift)
 }
 
-// standsStill says whether nothing known contradicts the status that is there.
+// Examined says whether every selected namespace is known for this generation of the profile.
+func Examined(in Input) bool {
+	t := tallyOf(in)
+	return t.examined == t.selected
+}
+
+// standsStill says whether nothing known contradicts the status that is there, which an earlier process wrote.
 func standsStill(in Input, t tally) bool {
 	previous := in.Previous
-	return !in.Profile.Deleting &&
+	return in.Inherited && !in.Profile.Deleting && in.Elsewhere == 0 &&
 		previous.ObservedGeneration == in.Profile.Generation &&
 		previous.Namespaces != nil && previous.Namespaces.Selected == t.selected && previous.Namespaces.Refused == t.refused &&
 		t.applying == 0 && t.failed == 0 && t.conflicted == 0

@@ -105,7 +105,7 @@ func TestVerdicts(t *testing.T) {
 		"invalid":                            {changed(in(shop(), came(Frozen, 0)), invalid), "False Invalid: spec.tiers[0].podSelector: Required value: use {} to choose all", "Stalled", "False"},
 		"invalid with policies":              {changed(in(shop(), came(Frozen, 2)), invalid), "False Invalid: spec.tiers[0].podSelector: Required value: use {} to choose all. The 2 policies applied before stay as they are.", "Stalled", "False"},
 		"invalid twice":                      {changed(in(shop(), came(Frozen, 0)), func(i *Input) { invalid(i); i.Profile.Mode = "x" }), `False Invalid: spec.mode: Unsupported value: "x": supported values: "Enforce", "Preview" (and 1 more)`, "Stalled", "False"},
-		"unsupported":                        {changed(in(shop(), came(Frozen, 0)), func(i *Input) { i.Profile.DeletionPolicy = v1alpha1.DeletionPolicyRetain }), "False NotSupported: spec.deletionPolicy: Forbidden: Retain is not supported yet", "Stalled", "False"},
+		"unsupported":                        {changed(in(shop(), came(Frozen, 0)), func(i *Input) { i.Profile.DeletionPolicy = v1alpha1.DeletionPolicyRetain }), "False NotSupported: spec.deletionPolicy: Forbidden: Retain is not supported yet: deleting the profile deletes its policies; to keep them, delete it with --cascade=orphan", "Stalled", "False"},
 		"protected":                          {changed(in(shop(), nil), func(i *Input) { i.Namespaces[0].Protected = true }), "False ProtectedNamespace: Namespace shop is protected, so nothing is written there; move the profile, or change --protected-namespaces.", "Stalled", "False"},
 		"protected, passed over":             {changed(in(baseline(), came(Applied, 1), nil), func(i *Input) { i.Namespaces[1].Protected = true }), "True Applied: 1 policy applied in 1 namespace.", "", "True"},
 		"deleting":                           {changed(in(baseline(), came(Applied, 1)), func(i *Input) { i.Profile.Deleting = true; i.Elsewhere = 2 }), "False Deleting: Being deleted: 3 policies left to remove.", "Reconciling", "True"},
@@ -151,7 +151,7 @@ func TestARestartSaysNothingNewBeforeItKnowsMore(t *testing.T) {
 	before := Status(in(baseline(), came(Applied, 1), came(Applied, 1)))
 	restarted := func(outcomes ...*Outcome) Input {
 		i := in(baseline(), outcomes...)
-		i.Previous, i.Now = *before.DeepCopy(), noon.Add(time.Hour)
+		i.Previous, i.Now, i.Inherited = *before.DeepCopy(), noon.Add(time.Hour), true
 		return i
 	}
 	const ready, progressing = "True", "False"
@@ -170,6 +170,8 @@ func TestARestartSaysNothingNewBeforeItKnowsMore(t *testing.T) {
 		"another generation":                        {changed(restarted(nil, nil), func(i *Input) { i.Profile.Generation = 4 }), progressing},
 		"being deleted":                             {changed(restarted(nil, nil), func(i *Input) { i.Profile.Deleting = true }), progressing},
 		"a status that was never ours is no status": {changed(restarted(nil, nil), func(i *Input) { i.Previous = v1alpha1.ProfileStatus{ObservedGeneration: -1} }), progressing},
+		"policies left elsewhere":                   {changed(restarted(nil, nil), func(i *Input) { i.Elsewhere = 1 }), progressing},
+		"this process has known them all before":    {changed(restarted(came(Applied, 1), nil), func(i *Input) { i.Inherited = false }), progressing},
 		"all examined, and right":                   {restarted(came(Applied, 1), came(Applied, 1)), ready},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -177,6 +179,16 @@ func TestARestartSaysNothingNewBeforeItKnowsMore(t *testing.T) {
 				t.Errorf("Ready is %q", got)
 			}
 		})
+	}
+}
+
+func TestANamespacedProfileIsNotReadyWhileItsNamespaceIsUnknown(t *testing.T) {
+	status := Status(Input{Profile: shop(), PodsKnown: true, Now: noon})
+	if got := said(status, v1alpha1.ConditionReady); !strings.HasPrefix(got, "False Progressing: Namespace ") {
+		t.Errorf("Ready is %q", got)
+	}
+	if got := said(status, v1alpha1.ConditionReconciling); !strings.HasPrefix(got, "True ") {
+		t.Errorf("Reconciling is %q", got)
 	}
 }
 

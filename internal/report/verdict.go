@@ -28,6 +28,10 @@ func judge(in Input, t tally) verdict {
 	if reason, message := whyRefused(in, t); reason != "" {
 		return verdict{stalled: true, reason: reason, message: message}
 	}
+	if in.Profile.Key.Kind == v1alpha1.KindSegmentationProfile && t.selected == 0 {
+		return verdict{accepted: true, unexamined: true, reason: v1alpha1.ReasonProgressing, message: fmt.Sprintf(
+			"Namespace %s is not known yet, or is being deleted.", in.Profile.Key.Namespace)}
+	}
 	v := verdict{accepted: true}
 	v.unexamined = t.examined < t.selected
 	switch {

@@ -38,6 +38,7 @@ func Validate(p snapshot.Profile) field.ErrorList {
 	}
 	errs = append(errs, validateTiers(p, spec.Child("tiers"))...)
 	errs = append(errs, validateEntries(p, spec.Child("allow"))...)
+	errs = append(errs, validateSize(p, spec.Child("tiers"))...)
 	return errs
 }
 
