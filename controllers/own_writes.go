@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -104,10 +105,15 @@ func (w *ownWrites) isEcho(policy *networkingv1.NetworkPolicy) bool {
 	if !ok {
 		return false
 	}
-	for _, change := range ns.underWay {
-		if change.Desired != nil && change.Name() == policy.Name && plan.Satisfies(policy, change.Desired) {
+	for _, change := range slices.Backward(ns.underWay) {
+		if change.Name() != policy.Name {
+			continue
+		}
+		if change.Desired != nil && plan.Satisfies(policy, change.Desired) {
 			return true
 		}
+		// Only the last write to a policy counts: what an earlier one made of it, somebody may have brought back.
+		break
 	}
 	return ns.versions[policy.Name] == policy.ResourceVersion
 }
