@@ -28,6 +28,7 @@ type ProfileStatus struct {
 	// policies is the number of NetworkPolicies that the profile has in the
 	// cluster.
 	// +optional
+	// +kubebuilder:default=0
 	Policies int32 `json:"policies"`
 
 	// tiers counts the pods of each tier. Refreshed at most every 30 seconds.
@@ -39,6 +40,7 @@ type ProfileStatus struct {
 
 	// tierCount is the number of tiers.
 	// +optional
+	// +kubebuilder:default=0
 	TierCount int32 `json:"tierCount"`
 
 	// drift counts the corrections of policies that somebody else changed or

@@ -88,7 +88,7 @@ func TestVerdicts(t *testing.T) {
 	}{
 		"applied everywhere":                 {in(shop(), came(Applied, 2)), "True Applied: 2 policies applied in namespace shop.", "", "True"},
 		"applied in many":                    {in(baseline(), came(Applied, 1), came(Applied, 1)), "True Applied: 2 policies applied in 2 namespaces.", "", "True"},
-		"nothing selected":                   {in(baseline()), "True Applied: 0 policies applied in 0 namespaces.", "", "True"},
+		"nothing selected":                   {in(baseline()), "True Applied: No namespace is selected, so there is nothing to apply.", "", "True"},
 		"not examined":                       {in(baseline(), came(Applied, 1), nil), "False Progressing: Applied in 1 of 2 namespaces so far.", "Reconciling", "True"},
 		"examined for a former generation":   {in(baseline(), &Outcome{UID: "uid", Generation: 2, State: Applied, Policies: 1}), "False Progressing: Applied in 0 of 1 namespace so far.", "Reconciling", "True"},
 		"examined for a former profile":      {in(baseline(), &Outcome{UID: "former", Generation: 3, State: Applied, Policies: 1}), "False Progressing: Applied in 0 of 1 namespace so far.", "Reconciling", "True"},

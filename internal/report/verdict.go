@@ -78,6 +78,9 @@ func readyMessage(p snapshot.Profile, t tally) (reason, message string) {
 	if p.Key.Kind == v1alpha1.KindSegmentationProfile {
 		where = "namespace " + p.Key.Namespace
 	}
+	if t.selected == 0 {
+		return v1alpha1.ReasonApplied, "No namespace is selected, so there is nothing to apply."
+	}
 	if p.Mode == v1alpha1.ModePreview {
 		return v1alpha1.ReasonPreviewed, fmt.Sprintf("Preview, nothing is written: would create %d, update %d and delete %d policies in %s.",
 			t.create, t.update, t.remove, where)

@@ -24,6 +24,8 @@ func field(object *unstructured.Unstructured, path string) any {
 func haveUnseenStatus() OmegaMatcher {
 	return SatisfyAll(
 		HaveKeyWithValue("observedGeneration", BeEquivalentTo(-1)),
+		HaveKeyWithValue("policies", BeEquivalentTo(0)),
+		HaveKeyWithValue("tierCount", BeEquivalentTo(0)),
 		HaveKeyWithValue("conditions", ConsistOf(SatisfyAll(
 			HaveKeyWithValue("type", "Ready"),
 			HaveKeyWithValue("status", "Unknown"),
