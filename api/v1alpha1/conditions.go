@@ -12,7 +12,7 @@ const (
 	ConditionStalled      = "Stalled"
 )
 
-// The reasons that conditions give.
+// The reasons that conditions give. Where ResolvedRefs and Covered are False, the reason is the code of the first finding.
 const (
 	ReasonPending            = "Pending"
 	ReasonApplied            = "Applied"
@@ -26,10 +26,6 @@ const (
 	ReasonDeleting           = "Deleting"
 	ReasonValid              = "Valid"
 	ReasonResolved           = "Resolved"
-	ReasonDNSNotFound        = "DNSNotFound"
 	ReasonCovered            = "Covered"
-	ReasonTierSelectsNothing = "TierSelectsNothing"
-	ReasonTiersOverlap       = "TiersOverlap"
-	ReasonHostNetworkPod     = "HostNetworkPod"
 	ReasonNotEvaluated       = "NotEvaluated"
 )

@@ -1,8 +1,6 @@
 package compiler
 
 import (
-	"strconv"
-
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
@@ -14,5 +12,3 @@ func (c *compilation) defaultDeny() networkingv1.NetworkPolicy {
 	return c.policy(v1alpha1.DefaultDenyTier, networkingv1.NetworkPolicySpec{},
 		"Denies every pod of the namespace all traffic, both ways, that no other policy allows.")
 }
-
-func formatGeneration(generation int64) string { return strconv.FormatInt(generation, 10) }

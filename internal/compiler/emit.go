@@ -2,6 +2,7 @@ package compiler
 
 import (
 	"slices"
+	"strconv"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -43,7 +44,7 @@ func (c *compilation) policy(tier string, spec networkingv1.NetworkPolicySpec, p
 			Annotations: map[string]string{
 				v1alpha1.AnnotationPurpose:           purpose,
 				v1alpha1.AnnotationProfileUID:        string(c.profile.UID),
-				v1alpha1.AnnotationProfileGeneration: formatGeneration(c.profile.Generation),
+				v1alpha1.AnnotationProfileGeneration: strconv.FormatInt(c.profile.Generation, 10),
 				v1alpha1.AnnotationSpecHash:          networkpolicy.Hash(spec),
 			},
 			OwnerReferences: []metav1.OwnerReference{{

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -46,9 +47,9 @@ func conditions(in Input, v verdict, c coverage, findings []v1alpha1.Finding) []
 const maxMessage = 1024
 
 func cutMessage(text string) string {
-	runes := []rune(text)
+	runes := []rune(strings.Join(strings.Fields(text), " "))
 	if len(runes) <= maxMessage {
-		return text
+		return string(runes)
 	}
 	return string(runes[:maxMessage-1]) + "…"
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,15 +13,12 @@ import (
 )
 
 // Status returns the status that a profile should have. While not every namespace has been examined since this process
-// began, or the pods have not been listed, a status that an earlier one wrote for the same generation and number of namespaces stands, unless a namespace
-// examined so far contradicts it.
+// began, or the pods have not been listed, a status that an earlier one wrote for the same generation and number of
+// namespaces stands, unless a namespace examined so far contradicts it.
 func Status(in Input) v1alpha1.ProfileStatus {
 	t := tallyOf(in)
 	verdict := judge(in, t)
 	if (verdict.unexamined || !in.PodsKnown) && standsStill(in, t) {
-		if in.Drift.Corrections == 0 {
-			return in.Previous
-		}
 		return withDrift(in.Previous, in.Drift)
 	}
 	coverage := cover(in)
@@ -30,8 +28,9 @@ func Status(in Input) v1alpha1.ProfileStatus {
 		Policies:           int32(t.policies + in.Elsewhere), //nolint:gosec // a cluster holds far fewer policies
 		Tiers:              coverage.tiers,
 		TierCount:          int32(len(in.Profile.Tiers)), //nolint:gosec // at most 64
-		Drift:              in.Previous.Drift,
-		Preview:            t.preview(in.Profile),
+		// Written out, so that a table shows 0 and not nothing.
+		Drift:   cmp.Or(in.Previous.Drift, &v1alpha1.DriftStatus{}),
+		Preview: t.preview(in.Profile),
 	}
 	if !in.PodsKnown {
 		status.Tiers = in.Previous.Tiers
@@ -63,10 +62,6 @@ func standsStill(in Input, t tally) bool {
 
 func withDrift(status v1alpha1.ProfileStatus, drift Drift) v1alpha1.ProfileStatus {
 	if drift.Corrections == 0 {
-		if status.Drift == nil {
-			// Written out, so that a table shows 0 and not nothing.
-			status.Drift = &v1alpha1.DriftStatus{}
-		}
 		return status
 	}
 	next := v1alpha1.DriftStatus{

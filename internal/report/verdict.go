@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -104,7 +103,7 @@ func refusal(errs field.ErrorList, policiesThere int) string {
 	if policiesThere > 0 {
 		text += fmt.Sprintf(". The %s applied before stay as they are.", policies(policiesThere))
 	}
-	return strings.Join(strings.Fields(text), " ")
+	return text
 }
 
 func policies(n int) string {
