@@ -16,6 +16,7 @@ import (
 	"firebreak.dev/firebreak/internal/events"
 	"firebreak.dev/firebreak/internal/ledger"
 	"firebreak.dev/firebreak/internal/plan"
+	"firebreak.dev/firebreak/internal/report"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
@@ -112,35 +113,35 @@ func (r *NamespaceReconciler) converge(ctx context.Context, s snapshot.Snapshot,
 	r.facts.record(namespace, outputs)
 	set := plan.New(plan.Input{Outputs: outputs, Live: s.Policies, Applied: r.writes.applied(namespace)})
 	if set.Len() > 0 {
-		r.record(namespace, before(s, outputs, set))
+		r.record(namespace, report.Began(s, outputs, set))
 		r.writes.begin(namespace, set)
 	}
-	outcome := applier.Apply(ctx, r.client, set)
-	r.writes.remember(namespace, outcome.Written)
-	r.note(ctx, namespace, outcome)
-	if isStale(outcome) {
+	result := applier.Apply(ctx, r.client, set)
+	r.writes.remember(namespace, result.Written)
+	r.note(ctx, namespace, result.Written)
+	if isStale(result) {
 		// The API server knows better than the cache: plan again from a live list.
 		return ctrl.Result{RequeueAfter: r.writes.distrust(namespace)}, nil
 	}
-	r.record(namespace, after(s, outputs, set, outcome))
-	r.writes.settled(namespace, settledHashes(outputs, set, outcome))
-	return retryFailed(outcome)
+	r.record(namespace, report.Ended(s, outputs, set, result))
+	r.writes.settled(namespace, plan.Settled(outputs, set, result))
+	return retryFailed(result)
 }
 
-func (r *NamespaceReconciler) record(namespace string, outcomes []profileOutcome) {
-	for _, o := range outcomes {
-		if o.outcome == nil {
-			r.ledger.Forget(o.profile, namespace)
+func (r *NamespaceReconciler) record(namespace string, outcomes map[snapshot.ProfileKey]*report.Outcome) {
+	for profile, outcome := range outcomes {
+		if outcome == nil {
+			r.ledger.Forget(profile, namespace)
 			continue
 		}
-		r.ledger.Record(o.profile, namespace, *o.outcome)
+		r.ledger.Record(profile, namespace, *outcome)
 	}
 }
 
 // note logs every write, and counts and announces those that corrected what somebody else did.
-func (r *NamespaceReconciler) note(ctx context.Context, namespace string, outcome applier.Outcome) {
+func (r *NamespaceReconciler) note(ctx context.Context, namespace string, written []plan.Written) {
 	logger := log.FromContext(ctx)
-	for _, w := range outcome.Written {
+	for _, w := range written {
 		name := types.NamespacedName{Namespace: namespace, Name: w.Change.Name()}
 		logger.Info("Wrote network policy", "policy", name.String(), "action", action(w.Change), "profile", w.Change.Profile.String(), "drift", w.Change.Drift)
 		if w.Change.Drift == "" {

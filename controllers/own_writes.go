@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
-	"firebreak.dev/firebreak/internal/applier"
 	"firebreak.dev/firebreak/internal/plan"
 )
 
@@ -60,7 +59,7 @@ func (w *ownWrites) begin(namespace string, set plan.ChangeSet) {
 }
 
 // remember notes committed writes, and that none is under way any more.
-func (w *ownWrites) remember(namespace string, written []applier.Written) {
+func (w *ownWrites) remember(namespace string, written []plan.Written) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	ns := w.of(namespace)

@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
-	"firebreak.dev/firebreak/internal/applier"
 	"firebreak.dev/firebreak/internal/plan"
 )
 
@@ -23,12 +22,12 @@ func policyAt(version string, uid types.UID) *networkingv1.NetworkPolicy {
 	}}
 }
 
-func wrote(version string) []applier.Written {
-	return []applier.Written{{Change: plan.Change{Desired: policyAt("", "u")}, ResourceVersion: version}}
+func wrote(version string) []plan.Written {
+	return []plan.Written{{Change: plan.Change{Desired: policyAt("", "u")}, ResourceVersion: version}}
 }
 
-func deleted(uid types.UID) []applier.Written {
-	return []applier.Written{{Change: plan.Change{Live: policyAt("1", uid)}}}
+func deleted(uid types.UID) []plan.Written {
+	return []plan.Written{{Change: plan.Change{Live: policyAt("1", uid)}}}
 }
 
 func list(policies ...*networkingv1.NetworkPolicy) []*networkingv1.NetworkPolicy { return policies }
@@ -127,7 +126,7 @@ func TestEchoesOfOurOwnWrites(t *testing.T) {
 	if !w.sawDeletion(old) || w.sawDeletion(policyAt("2", "u")) {
 		t.Error("before the answer is in, the deletion that we asked for is ours, and no other")
 	}
-	w.remember("shop", append(wrote("10"), applier.Written{Change: set.Steps[plan.StepPrune][0]}))
+	w.remember("shop", append(wrote("10"), plan.Written{Change: set.Steps[plan.StepPrune][0]}))
 	if !w.isEcho(policyAt("10", "u")) || w.isEcho(policyAt("11", "u")) {
 		t.Error("then, the version that we wrote is")
 	}

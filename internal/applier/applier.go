@@ -3,9 +3,7 @@ package applier
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -24,60 +22,29 @@ const requestTimeout = 10 * time.Second
 // FieldOwner is the manager name of our writes.
 const FieldOwner = "firebreak"
 
-// Written is a committed write.
-type Written struct {
-	Change plan.Change
-	// ResourceVersion of the policy after the write; empty for a deletion.
-	ResourceVersion string
-}
-
-// Failure is a write that was refused or whose fate is unknown.
-type Failure struct {
-	Profile snapshot.ProfileKey
-	Policy  string
-	Err     error
-}
-
-// Outcome is what became of a ChangeSet.
-type Outcome struct {
-	Written  []Written
-	Failures []Failure
-	// Skipped is the number of changes that were left for later because an earlier step failed.
-	Skipped int
-}
-
-// Err joins the failures; nil when there is none.
-func (o Outcome) Err() error {
-	var errs []error
-	for _, f := range o.Failures {
-		errs = append(errs, f.Err)
-	}
-	return errors.Join(errs...)
-}
-
 // Apply carries out the steps in order. Within a step it goes on past a failure; after a step with a failure only urgent
 // changes follow. A write that the API server refuses for good, by quota, admission or size, holds back its own profile
 // alone: it would otherwise hold back every other profile of the namespace for ever.
-func Apply(ctx context.Context, c client.Client, set plan.ChangeSet) Outcome {
+func Apply(ctx context.Context, c client.Client, set plan.ChangeSet) plan.Result {
 	a := &application{client: c, versions: map[types.NamespacedName]string{}}
 	for _, step := range set.Steps {
 		held := a.held()
 		for _, change := range step {
 			if held(change.Profile) && !change.Urgent {
-				a.outcome.Skipped++
+				a.result.Skipped = append(a.result.Skipped, change)
 				continue
 			}
 			a.apply(ctx, change)
 		}
 	}
-	return a.outcome
+	return a.result
 }
 
 // held returns, for the failures so far, which profiles must not go on to the next step.
 func (a *application) held() func(snapshot.ProfileKey) bool {
 	all, refused := false, map[snapshot.ProfileKey]bool{}
-	for _, f := range a.outcome.Failures {
-		refused[f.Profile] = true
+	for _, f := range a.result.Failures {
+		refused[f.Change.Profile] = true
 		all = all || !isRefusal(f.Err)
 	}
 	return func(profile snapshot.ProfileKey) bool { return all || refused[profile] }
@@ -89,8 +56,8 @@ func isRefusal(err error) bool {
 }
 
 type application struct {
-	client  client.Client
-	outcome Outcome
+	client client.Client
+	result plan.Result
 	// versions are the resourceVersions of what this application wrote, for a second write to the same policy.
 	versions map[types.NamespacedName]string
 }
@@ -100,10 +67,10 @@ func (a *application) apply(ctx context.Context, change plan.Change) {
 	defer cancel()
 	version, err := a.write(ctx, change)
 	if err != nil {
-		a.outcome.Failures = append(a.outcome.Failures, Failure{Profile: change.Profile, Policy: change.Name(), Err: err})
+		a.result.Failures = append(a.result.Failures, plan.Failure{Change: change, Err: err})
 		return
 	}
-	a.outcome.Written = append(a.outcome.Written, Written{Change: change, ResourceVersion: version})
+	a.result.Written = append(a.result.Written, plan.Written{Change: change, ResourceVersion: version})
 }
 
 func (a *application) write(ctx context.Context, change plan.Change) (string, error) {
@@ -146,19 +113,7 @@ func (a *application) delete(ctx context.Context, live *networkingv1.NetworkPoli
 	return explain("delete", live, err)
 }
 
-// explain names the policy and drops what would make the same error read differently each time, so that a condition that
-// quotes it does not change without cause.
+// explain says what was being done to which policy.
 func explain(verb string, policy *networkingv1.NetworkPolicy, err error) error {
-	return fmt.Errorf("%s NetworkPolicy %s/%s: %w", verb, policy.Namespace, policy.Name, stable(err))
+	return fmt.Errorf("%s NetworkPolicy %s/%s: %w", verb, policy.Namespace, policy.Name, err)
 }
-
-type stableError struct{ error }
-
-func (e stableError) Unwrap() error { return e.error }
-
-// Error is the error's text on one line, without the text that the API server repeats around it.
-func (e stableError) Error() string {
-	return strings.Join(strings.Fields(e.error.Error()), " ")
-}
-
-func stable(err error) error { return stableError{err} }

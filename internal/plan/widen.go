@@ -22,7 +22,7 @@ func (p *planner) widenOverlapping() {
 		p.add(StepNarrow, narrow)
 	}
 	deleted := p.changes(StepPrune, func(c Change) bool { return c.Desired == nil })
-	for i, wide := range widened(liveOf(deleted), p.remaining()) {
+	for i, wide := range widened(liveOf(deleted), p.then()) {
 		p.add(StepExtend, Change{Profile: deleted[i].Profile, Live: deleted[i].Live, Desired: wide})
 	}
 }
@@ -55,26 +55,6 @@ func liveOf(changes []Change) []*networkingv1.NetworkPolicy {
 	var out []*networkingv1.NetworkPolicy
 	for _, c := range changes {
 		out = append(out, c.Live)
-	}
-	return out
-}
-
-// remaining is what will be in the namespace in the end.
-func (p *planner) remaining() []*networkingv1.NetworkPolicy {
-	changed := map[string]bool{}
-	var out []*networkingv1.NetworkPolicy
-	for _, step := range p.steps {
-		for _, c := range step {
-			changed[c.Name()] = true
-			if c.Desired != nil {
-				out = append(out, c.Desired)
-			}
-		}
-	}
-	for _, live := range p.in.Live {
-		if !changed[live.Name] {
-			out = append(out, live)
-		}
 	}
 	return out
 }

@@ -1,0 +1,36 @@
+package controllers
+
+import (
+	"errors"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"firebreak.dev/firebreak/internal/plan"
+)
+
+// isStale says whether a write failed only because the cache was behind.
+func isStale(result plan.Result) bool {
+	for _, f := range result.Failures {
+		if apierrors.IsConflict(f.Err) || apierrors.IsAlreadyExists(f.Err) {
+			return true
+		}
+	}
+	return false
+}
+
+// retryFailed says how failures are tried again: with backoff; in a namespace that began to go, which ends in its going
+// or in its coming again, only now and then.
+func retryFailed(result plan.Result) (ctrl.Result, error) {
+	var errs []error
+	for _, f := range result.Failures {
+		if !apierrors.HasStatusCause(f.Err, corev1.NamespaceTerminatingCause) {
+			errs = append(errs, f.Err)
+		}
+	}
+	if len(errs) == 0 && len(result.Failures) > 0 {
+		return ctrl.Result{RequeueAfter: terminatingPoll}, nil
+	}
+	return ctrl.Result{}, errors.Join(errs...)
+}

@@ -1,0 +1,60 @@
+package plan
+
+import (
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/compiler"
+)
+
+// Result is what became of a ChangeSet. Every change of it is in one of the lists.
+type Result struct {
+	Written  []Written
+	Failures []Failure
+	// Skipped are the changes that were left for later because an earlier step failed.
+	Skipped []Change
+}
+
+// Written is a committed write.
+type Written struct {
+	Change Change
+	// ResourceVersion of the policy after the write; empty for a deletion.
+	ResourceVersion string
+}
+
+// Failure is a write that was refused or whose fate is unknown.
+type Failure struct {
+	Change Change
+	Err    error
+}
+
+// Open returns the changes that are not known to have been made, failures first.
+func (r Result) Open() []Change {
+	var out []Change
+	for _, f := range r.Failures {
+		out = append(out, f.Change)
+	}
+	return append(out, r.Skipped...)
+}
+
+// Settled returns the hashes of the policies that are right after a ChangeSet was carried out, by name: what the next
+// plan takes as Input.Applied.
+func Settled(outputs []compiler.Output, set ChangeSet, result Result) map[string]string {
+	open := map[string]bool{}
+	for _, c := range append(result.Open(), set.Withheld...) {
+		open[c.Name()] = true
+	}
+	for _, c := range set.Conflicts {
+		open[c.Policy] = true
+	}
+	hashes := map[string]string{}
+	for _, o := range outputs {
+		if o.Disposition != compiler.Enforce {
+			continue
+		}
+		for _, policy := range o.Policies {
+			if !open[policy.Name] {
+				hashes[policy.Name] = policy.Annotations[v1alpha1.AnnotationSpecHash]
+			}
+		}
+	}
+	return hashes
+}

@@ -1,0 +1,135 @@
+package report
+
+import (
+	"fmt"
+
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/compiler"
+	"firebreak.dev/firebreak/internal/finding"
+	"firebreak.dev/firebreak/internal/plan"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+// Began returns what is known of the profiles that are about to be written for in a namespace.
+func Began(s snapshot.Snapshot, outputs []compiler.Output, set plan.ChangeSet) map[snapshot.ProfileKey]*Outcome {
+	pending := map[snapshot.ProfileKey]bool{}
+	for _, step := range set.Steps {
+		for _, change := range step {
+			pending[change.Profile] = true
+		}
+	}
+	out := map[snapshot.ProfileKey]*Outcome{}
+	for _, o := range outputs {
+		if pending[o.Profile.Key] {
+			outcome := outcomeOf(s, o, nil)
+			outcome.State = Applying
+			out[o.Profile.Key] = outcome
+		}
+	}
+	return out
+}
+
+// Ended returns what is known of every profile of a namespace when the writes have ended: nil for one that has nothing to
+// do with the namespace any more.
+func Ended(s snapshot.Snapshot, outputs []compiler.Output, set plan.ChangeSet, result plan.Result) map[snapshot.ProfileKey]*Outcome {
+	open := map[snapshot.ProfileKey]bool{}
+	for _, c := range result.Open() {
+		open[c.Profile] = true
+	}
+	out := map[snapshot.ProfileKey]*Outcome{}
+	for _, o := range outputs {
+		key := o.Profile.Key
+		outcome := outcomeOf(s, o, result.Written)
+		judgeConflicts(outcome, s.Namespace.Name, key, set.Conflicts)
+		if open[key] {
+			outcome.State, outcome.Error = Failed, failureOf(key, result)
+		}
+		addFrozen(outcome, s.Namespace.Name, o, set)
+		outcome.Preview = set.Previews[key]
+		leaves := o.Disposition == compiler.Remove || (o.Disposition == compiler.Freeze && !o.Selected)
+		if leaves && outcome.Policies == 0 && !open[key] {
+			outcome = nil
+		}
+		out[key] = outcome
+	}
+	return out
+}
+
+func outcomeOf(s snapshot.Snapshot, o compiler.Output, written []plan.Written) *Outcome {
+	outcome := &Outcome{
+		UID: o.Profile.UID, Generation: o.Profile.Generation, Findings: o.Findings,
+		Policies: countPolicies(o.Profile.Key, s.Policies, written),
+	}
+	switch o.Disposition {
+	case compiler.Enforce, compiler.Preview:
+		outcome.State = Applied
+	case compiler.Freeze:
+		outcome.State = Frozen
+	case compiler.Remove:
+		outcome.State = Removed
+	}
+	return outcome
+}
+
+// countPolicies returns the number of policies that a profile has after the writes.
+func countPolicies(key snapshot.ProfileKey, live []*networkingv1.NetworkPolicy, written []plan.Written) int {
+	names := map[string]bool{}
+	for _, policy := range live {
+		if owner, _, ok := plan.Owner(policy); ok && owner == key {
+			names[policy.Name] = true
+		}
+	}
+	for _, w := range written {
+		switch {
+		case w.Change.Profile != key:
+		case w.Change.Desired == nil:
+			delete(names, w.Change.Name())
+		default:
+			names[w.Change.Name()] = true
+		}
+	}
+	return len(names)
+}
+
+func failureOf(key snapshot.ProfileKey, result plan.Result) string {
+	for _, f := range result.Failures {
+		if f.Change.Profile == key {
+			return f.Err.Error()
+		}
+	}
+	// Its own writes wait for those of another profile of the namespace.
+	return fmt.Sprintf("waiting for %s: %s", result.Failures[0].Change.Profile, result.Failures[0].Err)
+}
+
+func judgeConflicts(outcome *Outcome, namespace string, key snapshot.ProfileKey, conflicts []plan.Conflict) {
+	for _, c := range conflicts {
+		if c.Profile != key {
+			continue
+		}
+		f := finding.New(v1alpha1.CodeNameConflict, namespace, "NetworkPolicy "+c.Policy,
+			"NetworkPolicy %s/%s is not Firebreak's but bears the name of one that this profile needs; delete or rename it.", namespace, c.Policy)
+		if outcome.State != Conflicted {
+			outcome.State, outcome.Error = Conflicted, f.Message
+		}
+		outcome.Findings = append(outcome.Findings[:len(outcome.Findings):len(outcome.Findings)], f)
+	}
+}
+
+// addFrozen reports policies that stay although nothing keeps them as they are.
+func addFrozen(outcome *Outcome, namespace string, o compiler.Output, set plan.ChangeSet) {
+	if (o.Disposition != compiler.Preview && o.Disposition != compiler.Freeze) || outcome.Policies == 0 {
+		return
+	}
+	findings := outcome.Findings[:len(outcome.Findings):len(outcome.Findings)]
+	findings = append(findings, finding.New(v1alpha1.CodeFrozenPolicies, namespace, "",
+		"Policies that were applied before stay as they are and are not kept up; put the profile back to a valid spec in mode Enforce, or delete it."))
+	for _, d := range set.Frozen {
+		if d.Profile == o.Profile.Key {
+			findings = append(findings, finding.New(v1alpha1.CodeFrozenPolicies, namespace, "NetworkPolicy "+d.Policy,
+				"NetworkPolicy %s/%s was changed by somebody else and is not put right while its profile does not act.", namespace, d.Policy))
+		}
+	}
+	outcome.Findings = findings
+}
