@@ -44,14 +44,7 @@ func (s *statusQueues) onOutcome(key snapshot.ProfileKey) { s.add(key, foldDelay
 // onPods wakes the profiles that count the pods of a namespace.
 func (s *statusQueues) onPods(namespace string, reader *cluster.Reader) {
 	ctx := context.Background()
-	var list v1alpha1.SegmentationProfileList
-	if err := reader.Cache.List(ctx, &list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
-		// The cache has not started; the status controllers will look at every profile when it has.
-		return
-	}
-	for i := range list.Items {
-		s.add(snapshot.ProfileKey{Kind: v1alpha1.KindSegmentationProfile, Namespace: namespace, Name: list.Items[i].Name}, podDelay)
-	}
+	s.segmentationProfiles(ctx, reader, podDelay, client.InNamespace(namespace))
 	ns, err := reader.Namespace(ctx, namespace)
 	if err != nil || ns == nil {
 		return
@@ -70,15 +63,20 @@ func (s *statusQueues) onPods(namespace string, reader *cluster.Reader) {
 // allProfiles wakes every profile: all pods are known now.
 func (s *statusQueues) allProfiles(reader *cluster.Reader) {
 	ctx := context.Background()
+	s.segmentationProfiles(ctx, reader, foldDelay)
+	s.allClusterProfiles(ctx, reader)
+}
+
+// segmentationProfiles wakes the SegmentationProfiles that the options choose. Before the cache has started it does
+// nothing: the status controllers will look at every profile then.
+func (s *statusQueues) segmentationProfiles(ctx context.Context, reader *cluster.Reader, after time.Duration, opts ...client.ListOption) {
 	var list v1alpha1.SegmentationProfileList
-	if err := reader.Cache.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
-		// The cache has not started; the status controllers will look at every profile when it has.
+	if err := reader.Cache.List(ctx, &list, append(opts, client.UnsafeDisableDeepCopy)...); err != nil {
 		return
 	}
-	for i := range list.Items {
-		s.add(snapshot.ProfileKey{Kind: v1alpha1.KindSegmentationProfile, Namespace: list.Items[i].Namespace, Name: list.Items[i].Name}, foldDelay)
+	for _, p := range list.Items {
+		s.add(snapshot.ProfileKey{Kind: v1alpha1.KindSegmentationProfile, Namespace: p.Namespace, Name: p.Name}, after)
 	}
-	s.allClusterProfiles(ctx, reader)
 }
 
 // allClusterProfiles wakes every cluster profile: which namespaces there are, or their labels, changed.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -49,12 +50,7 @@ func (r *Reader) Namespaces(ctx context.Context) ([]snapshot.Namespace, error) {
 	for i := range list.Items {
 		out = append(out, asNamespace(&list.Items[i]))
 	}
-	slices.SortFunc(out, func(a, b snapshot.Namespace) int {
-		if a.Name < b.Name {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(out, func(a, b snapshot.Namespace) int { return strings.Compare(a.Name, b.Name) })
 	return out, nil
 }
 
