@@ -21,6 +21,20 @@ const (
 	CodeDNSNotFound FindingCode = "DNSNotFound"
 	// CodeAnywherePeer: an entry allows everybody.
 	CodeAnywherePeer FindingCode = "AnywherePeer"
+	// CodeEveryPodPeer: an entry that means the pods of one tier of another profile allows every pod of its namespaces.
+	CodeEveryPodPeer FindingCode = "EveryPodPeer"
+	// CodeBroadCIDR: an entry allows a range of addresses that is wider than a network anybody owns.
+	CodeBroadCIDR FindingCode = "BroadCIDR"
+	// CodeTooManyPeers: a policy has more peers than network plugins take well.
+	CodeTooManyPeers FindingCode = "TooManyPeers"
+	// CodeServicePortNotPodPort: the ports of an entry are those of a Service, but not those of its pods.
+	CodeServicePortNotPodPort FindingCode = "ServicePortNotPodPort"
+	// CodeServiceWithoutSelector: a Service that an entry names selects no pods, so its addresses stand for it.
+	CodeServiceWithoutSelector FindingCode = "ServiceWithoutSelector"
+	// CodeUncoveredPods: pods that no tier selects stay open under isolation Tiers.
+	CodeUncoveredPods FindingCode = "UncoveredPods"
+	// CodeNotEnforced: no network plugin that is known to enforce NetworkPolicies was seen.
+	CodeNotEnforced FindingCode = "NotEnforced"
 	// CodeUnresolvedPeer: something that an entry refers to does not resolve to an address or a pod.
 	CodeUnresolvedPeer FindingCode = "UnresolvedPeer"
 	// CodeFrozenPolicies: policies stay as they are although the profile no longer stands behind them.

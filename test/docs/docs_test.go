@@ -4,16 +4,21 @@ package docs_test
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/yaml"
 
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/finding"
 	"firebreak.dev/firebreak/test/harness"
 )
 
@@ -73,18 +78,102 @@ func TestOperationsShowsTheHelpOfTheOperator(t *testing.T) {
 	}
 }
 
-func TestEveryReasonAndFindingIsExplained(t *testing.T) {
-	value := regexp.MustCompile(`= "([A-Za-z]+)"`)
-	for source, document := range map[string]string{"api/v1alpha1/conditions.go": "docs/operations.md", "api/v1alpha1/findings.go": "docs/concepts.md"} {
-		explained := read(t, document) + read(t, "docs/concepts.md")
-		names := value.FindAllStringSubmatch(read(t, source), -1)
-		if len(names) < 5 {
-			t.Errorf("%s declares %d names", source, len(names))
+// constants returns the values of the string constants of a file of the API, those whose name begins with prefix.
+func constants(t *testing.T, file, prefix string) []string {
+	t.Helper()
+	var out []string
+	for _, match := range regexp.MustCompile(`(?m)^\t`+prefix+`\w+ .*= "(\w+)"`).FindAllStringSubmatch(read(t, file), -1) {
+		out = append(out, match[1])
+	}
+	if len(out) == 0 {
+		t.Fatalf("%s declares no %s", file, prefix)
+	}
+	return out
+}
+
+// rows returns the cells of each row of the table under a head line, without backquotes, in order.
+func rows(t *testing.T, document, head string) [][]string {
+	t.Helper()
+	_, table, found := strings.Cut(read(t, document), "\n"+head+"\n")
+	if !found {
+		t.Fatalf("%s has no table headed %s", document, head)
+	}
+	table, _, _ = strings.Cut(table, "\n\n")
+	var out [][]string
+	for line := range strings.Lines(table) {
+		var cells []string
+		for cell := range strings.SplitSeq(strings.Trim(line, "|\n"), "|") {
+			cells = append(cells, strings.TrimSpace(strings.ReplaceAll(cell, "`", "")))
 		}
-		for _, name := range names {
-			if !strings.Contains(explained, "`"+name[1]+"`") {
-				t.Errorf("%s does not explain %s", document, name[1])
+		if !strings.HasPrefix(cells[0], "---") {
+			out = append(out, cells)
+		}
+	}
+	return out
+}
+
+func TestConceptsListsEveryFindingWithItsSeverity(t *testing.T) {
+	declared, listed := map[string]string{}, map[string]string{}
+	for _, code := range constants(t, "api/v1alpha1/findings.go", "Code") {
+		declared[code] = string(finding.New(v1alpha1.FindingCode(code), "", "", "").Severity)
+	}
+	var order []string
+	for _, row := range rows(t, "docs/concepts.md", "| code | severity | meaning |") {
+		if _, twice := listed[row[0]]; twice {
+			t.Errorf("%s is listed twice", row[0])
+		}
+		listed[row[0]] = row[1]
+		order = append(order, fmt.Sprint(strings.Index("EWI", row[1][:1]), row[0]))
+	}
+	if !maps.Equal(declared, listed) {
+		t.Errorf("docs/concepts.md lists %v\nthe API has %v", listed, declared)
+	}
+	if !slices.IsSorted(order) {
+		t.Errorf("docs/concepts.md does not list the most severe first, then by code: %v", order)
+	}
+}
+
+func TestConceptsListsEveryConditionAndNoOther(t *testing.T) {
+	var listed []string
+	for _, row := range rows(t, "docs/concepts.md", "| condition | True | False | Unknown |") {
+		listed = append(listed, row[0])
+	}
+	declared := constants(t, "api/v1alpha1/conditions.go", "Condition")
+	slices.Sort(listed)
+	slices.Sort(declared)
+	if !slices.Equal(listed, declared) {
+		t.Errorf("docs/concepts.md lists the conditions %v, the API has %v", listed, declared)
+	}
+}
+
+func TestOperationsExplainsEveryReasonAndNoOther(t *testing.T) {
+	// Conditions bear the code of a finding as their reason, too.
+	codes := constants(t, "api/v1alpha1/findings.go", "Code")
+	reasons := constants(t, "api/v1alpha1/conditions.go", "Reason")
+	conditions := constants(t, "api/v1alpha1/conditions.go", "Condition")
+	var explained []string
+	for _, row := range rows(t, "docs/operations.md", "| condition | reason | meaning | what to do |") {
+		explained = append(explained, row[1])
+		if !slices.Contains(codes, row[1]) && !slices.Contains(reasons, row[1]) {
+			t.Errorf("docs/operations.md explains %s, which no condition gives", row[1])
+		}
+		for condition := range strings.SplitSeq(row[0], ", ") {
+			if !slices.Contains(conditions, condition) {
+				t.Errorf("docs/operations.md speaks of a condition %s, which there is not", condition)
 			}
+		}
+	}
+	for _, reason := range reasons {
+		if !slices.Contains(explained, reason) {
+			t.Errorf("docs/operations.md does not explain the reason %s", reason)
+		}
+	}
+}
+
+func TestOperationsNamesEveryEvent(t *testing.T) {
+	for _, reason := range constants(t, "internal/events/events.go", "Reason") {
+		if !strings.Contains(read(t, "docs/operations.md"), "`"+reason+"`") {
+			t.Errorf("docs/operations.md does not name the event %s", reason)
 		}
 	}
 }
