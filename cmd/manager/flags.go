@@ -23,13 +23,15 @@ const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
 // options are the parsed flags.
 type options struct {
-	probeAddress, metricsAddress string
-	leaderElect                  bool
-	leaderElectionNamespace      string
-	workers                      int
-	logFormat                    string
-	verbosity                    int
-	cluster                      snapshot.Options
+	probeAddress            string
+	metricsAddress          string
+	metricsCertDir          string
+	leaderElect             bool
+	leaderElectionNamespace string
+	workers                 int
+	logFormat               string
+	verbosity               int
+	cluster                 snapshot.Options
 }
 
 func parseFlags(args []string) (options, error) {
@@ -39,7 +41,8 @@ func parseFlags(args []string) (options, error) {
 	flags := flag.NewFlagSet("manager", flag.ContinueOnError)
 	config.RegisterFlags(flags)
 	flags.StringVar(&o.probeAddress, "health-probe-bind-address", ":8081", "`address` of the health probes /healthz and /readyz; 0 turns them off")
-	flags.StringVar(&o.metricsAddress, "metrics-bind-address", "0", "`address` of the Prometheus metrics, served over plain HTTP: bind it to loopback only; 0 turns them off")
+	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443", "`address` of the Prometheus metrics /metrics, served over HTTPS to whom the API server allows to get them; 0 turns them off")
+	flags.StringVar(&o.metricsCertDir, "metrics-cert-dir", "", "`directory` of the metrics' certificate, tls.crt and tls.key, which are read again when they change; a self-signed one is made in memory when not given")
 	flags.BoolVar(&o.leaderElect, "leader-elect", true, "act only while holding the lease, so that several replicas can run")
 	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", own, "`namespace` of the lease")
 	flags.IntVar(&o.workers, "workers", 16, "`number` of namespaces that are worked on at once")

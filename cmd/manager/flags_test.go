@@ -34,7 +34,8 @@ func TestFlags(t *testing.T) {
 		"NAT64 is not the internet by default":   {nil, func(o options) any { return o.cluster.AllowNAT64 }, false},
 		"NAT64 can be":                           {[]string{"--internet-nat64"}, func(o options) any { return o.cluster.AllowNAT64 }, true},
 		"the lease lives where Firebreak runs":   {nil, func(o options) any { return o.leaderElectionNamespace }, "firebreak-system"},
-		"metrics are off by default":             {nil, func(o options) any { return o.metricsAddress }, "0"},
+		"by default metrics have a port":         {nil, func(o options) any { return o.metricsAddress }, ":8443"},
+		"and a certificate made in memory":       {nil, func(o options) any { return o.metricsCertDir }, ""},
 		"the verbosity has one letter":           {[]string{"--v=2"}, func(o options) any { return o.verbosity }, 2},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -31,9 +31,9 @@ func (c *ControlPlane) adminKubeconfig() string {
 // ServiceAccountKubeconfig asks the API server for a token of a ServiceAccount, which must exist, and returns the path
 // of a kubeconfig with it: whoever uses it has exactly the rights that RBAC gives to that ServiceAccount.
 func (c *ControlPlane) ServiceAccountKubeconfig(ctx context.Context, namespace, name string) (string, error) {
-	token, err := c.token(ctx, namespace, name)
+	token, err := c.ServiceAccountToken(ctx, namespace, name)
 	if err != nil {
-		return "", fmt.Errorf("get a token of ServiceAccount %s/%s: %w", namespace, name, err)
+		return "", err
 	}
 	config := clientcmdapi.NewConfig()
 	config.Clusters["test"] = &clientcmdapi.Cluster{
@@ -51,7 +51,8 @@ func (c *ControlPlane) ServiceAccountKubeconfig(ctx context.Context, namespace, 
 	return path, nil
 }
 
-func (c *ControlPlane) token(ctx context.Context, namespace, name string) (string, error) {
+// ServiceAccountToken asks the API server for a token of a ServiceAccount, which must exist.
+func (c *ControlPlane) ServiceAccountToken(ctx context.Context, namespace, name string) (string, error) {
 	client, err := kubernetes.NewForConfig(c.config)
 	if err != nil {
 		return "", err
@@ -60,7 +61,7 @@ func (c *ControlPlane) token(ctx context.Context, namespace, name string) (strin
 	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &seconds}}
 	answer, err := client.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, name, request, metav1.CreateOptions{})
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("get a token of ServiceAccount %s/%s: %w", namespace, name, err)
 	}
 	return answer.Status.Token, nil
 }

@@ -35,7 +35,8 @@ type ManagerOptions struct {
 // Manager is the operator, running as a process of its own.
 type Manager struct {
 	*Process
-	// ProbeURL and MetricsURL are where it serves /healthz and /readyz, and /metrics, as http://127.0.0.1:PORT.
+	// ProbeURL is where it serves /healthz and /readyz, as http://127.0.0.1:PORT, and MetricsURL where it serves /metrics,
+	// as https://127.0.0.1:PORT.
 	ProbeURL, MetricsURL string
 }
 
@@ -86,17 +87,23 @@ func (c *ControlPlane) StartManager(ctx context.Context, opts ManagerOptions) (*
 	if err != nil {
 		return nil, err
 	}
-	return &Manager{Process: process, ProbeURL: "http://" + probes, MetricsURL: "http://" + metrics}, nil
+	return &Manager{Process: process, ProbeURL: "http://" + probes, MetricsURL: "https://" + metrics}, nil
 }
 
-// WaitReady waits until /readyz answers with 200. It fails at once, with the end of the log, when the operator ends.
+// WaitReady waits until /readyz answers with 200 and the metrics answer at all. It fails at once, with the end of the log,
+// when the operator ends.
 func (m *Manager) WaitReady(ctx context.Context, timeout time.Duration) error {
 	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, timeout, true,
 		func(ctx context.Context) (bool, error) {
 			if err := m.failure(); err != nil {
 				return false, err
 			}
-			return answers(ctx, m.ProbeURL+"/readyz"), nil
+			if !answers(ctx, m.ProbeURL+"/readyz") {
+				return false, nil
+			}
+			// The two servers start side by side.
+			_, _, err := m.Metrics(ctx, "")
+			return err == nil, nil //nolint:nilerr // why it does not answer yet matters to nobody who polls
 		})
 	if err != nil {
 		return fmt.Errorf("wait for the operator: %w\n%s", err, m.tail())

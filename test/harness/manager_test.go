@@ -34,15 +34,8 @@ func TestManagerRunsWithItsServiceAccount(t *testing.T) {
 	if err := manager.WaitReady(ctx, time.Minute); err != nil {
 		t.Error(err)
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, manager.MetricsURL+"/metrics", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Errorf("get the metrics: %v", err)
-	} else if response.StatusCode != http.StatusOK {
-		t.Errorf("get the metrics: %s", response.Status)
+	if code, _, err := manager.Metrics(ctx, ""); err != nil || code != http.StatusUnauthorized {
+		t.Errorf("get the metrics as nobody: %d, %v", code, err)
 	}
 	if err := manager.Stop(); err != nil {
 		t.Error(err)

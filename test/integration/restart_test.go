@@ -1,12 +1,9 @@
 package integration_test
 
 import (
-	"bufio"
 	"context"
 	"maps"
-	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -200,23 +197,12 @@ func expectExamined(ctx context.Context) {
 // metric sums up the operator's metrics of a name for one controller.
 func metric(ctx context.Context, g Gomega, name, controller string) float64 {
 	GinkgoHelper()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, operator.MetricsURL+"/metrics", http.NoBody)
-	g.Expect(err).NotTo(HaveOccurred())
-	response, err := http.DefaultClient.Do(request)
-	g.Expect(err).NotTo(HaveOccurred())
-	defer func() { g.Expect(response.Body.Close()).To(Succeed()) }()
 	sum, seen := 0.0, false
-	lines := bufio.NewScanner(response.Body)
-	for lines.Scan() {
-		series, value, _ := strings.Cut(lines.Text(), "} ")
-		if !strings.HasPrefix(series, name+"{") || !strings.Contains(series, `controller="`+controller+`"`) {
-			continue
+	for series, value := range scrape(ctx, g) {
+		if strings.HasPrefix(series, name+"{") && strings.Contains(series, `controller="`+controller+`"`) {
+			sum, seen = sum+value, true
 		}
-		number, err := strconv.ParseFloat(value, 64)
-		g.Expect(err).NotTo(HaveOccurred())
-		sum, seen = sum+number, true
 	}
-	g.Expect(lines.Err()).NotTo(HaveOccurred())
 	g.Expect(seen).To(BeTrue(), "metric %s of controller %s", name, controller)
 	return sum
 }

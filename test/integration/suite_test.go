@@ -35,6 +35,8 @@ var (
 	operator           *harness.Manager
 	operatorKubeconfig string
 	auditLog           string
+	// scraper is the token of one who may read the metrics, and nothing else.
+	scraper string
 )
 
 func TestIntegration(t *testing.T) {
@@ -50,6 +52,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	log.SetLogger(zap.New(zap.WriteTo(GinkgoWriter)))
 	auditLog = filepath.Join(GinkgoT().TempDir(), "audit.log")
 	plane, k8s = startPlane(ctx, auditLog)
+	scraper = newScraper(ctx)
 	operatorKubeconfig, operator = startOperator(ctx, plane)
 	DeferCleanup(func() error { return operator.Stop() })
 	createDNS(ctx)

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"crypto/tls"
+	"fmt"
+	"path/filepath"
+
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+)
+
+// The names of a certificate and its key in --metrics-cert-dir, which are those of a Secret of type kubernetes.io/tls.
+const (
+	certName = "tls.crt"
+	keyName  = "tls.key"
+)
+
+// metricsServer returns how the metrics are served: over HTTPS, to whom the API server knows and allows to get /metrics.
+// Without a directory of certificates, the server makes a self-signed one in memory. With one, that must hold a
+// certificate that can be used: to fall back to another would only be noticed by those who check it.
+func metricsServer(o options) (metricsserver.Options, error) {
+	server := metricsserver.Options{
+		BindAddress:    o.metricsAddress,
+		SecureServing:  true,
+		FilterProvider: filters.WithAuthenticationAndAuthorization,
+		TLSOpts:        []func(*tls.Config){withoutHTTP2},
+	}
+	if o.metricsAddress == "0" || o.metricsCertDir == "" {
+		return server, nil
+	}
+	server.CertDir, server.CertName, server.KeyName = o.metricsCertDir, certName, keyName
+	cert, key := filepath.Join(server.CertDir, certName), filepath.Join(server.CertDir, keyName)
+	if _, err := tls.LoadX509KeyPair(cert, key); err != nil {
+		return server, fmt.Errorf("--metrics-cert-dir: load %s and %s: %w", cert, key, err)
+	}
+	return server, nil
+}
+
+// withoutHTTP2 leaves HTTP/1.1: who scrapes asks one question at a time, and HTTP/2 has had its share of ways to exhaust a
+// server (CVE-2023-44487).
+func withoutHTTP2(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }

@@ -1,0 +1,96 @@
+package integration_test
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"firebreak.dev/firebreak/test/harness"
+)
+
+var _ = Describe("The metrics", func() {
+	It("are for those whom the API server allows to get them, and for nobody else", func(ctx SpecContext) {
+		for _, c := range []struct {
+			who, token string
+			code       int
+		}{
+			{"nobody", "", http.StatusUnauthorized},
+			// controller-runtime takes a token that the API server does not know for a failure of its own.
+			{"somebody with a forged token", "forged", http.StatusInternalServerError},
+			{"a ServiceAccount without the right", tokenOf(ctx, "stranger"), http.StatusForbidden},
+			{"the operator itself", operatorToken(ctx), http.StatusForbidden},
+			{"one with firebreak-metrics-reader", scraper, http.StatusOK},
+		} {
+			code, body, err := operator.Metrics(ctx, c.token)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(code).To(Equal(c.code), c.who)
+			Expect(strings.Contains(body, "controller_runtime_")).To(Equal(c.code == http.StatusOK), c.who)
+		}
+	})
+
+	It("are served over HTTPS only", func(ctx SpecContext) {
+		plain := strings.Replace(operator.MetricsURL, "https://", "http://", 1) + "/metrics"
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, plain, http.NoBody)
+		Expect(err).NotTo(HaveOccurred())
+		request.Header.Set("Authorization", "Bearer "+scraper)
+		response, err := http.DefaultClient.Do(request)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(response.Body.Close()).To(Succeed())
+		Expect(response.StatusCode).To(Equal(http.StatusBadRequest))
+	})
+})
+
+// scrape returns the operator's metrics by series, as Prometheus sees them: `name{label="value"}`, or the bare name.
+func scrape(ctx context.Context, g Gomega) map[string]float64 {
+	GinkgoHelper()
+	code, body, err := operator.Metrics(ctx, scraper)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(code).To(Equal(http.StatusOK), body)
+	out := map[string]float64{}
+	for line := range strings.Lines(body) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		at := strings.LastIndex(line, " ")
+		g.Expect(at).To(BeNumerically(">", 0), line)
+		value, err := strconv.ParseFloat(strings.TrimSpace(line[at:]), 64)
+		g.Expect(err).NotTo(HaveOccurred())
+		out[line[:at]] = value
+	}
+	return out
+}
+
+// newScraper makes a ServiceAccount that may do nothing but scrape, and returns a token of it.
+func newScraper(ctx context.Context) string {
+	GinkgoHelper()
+	const name = "scraper"
+	Expect(k8s.Create(ctx, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "firebreak-metrics-reader"},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: metav1.NamespaceDefault, Name: name}},
+	})).To(Succeed())
+	return tokenOf(ctx, name)
+}
+
+func operatorToken(ctx context.Context) string {
+	GinkgoHelper()
+	token, err := plane.ServiceAccountToken(ctx, harness.ManagerNamespace, harness.ManagerServiceAccount)
+	Expect(err).NotTo(HaveOccurred())
+	return token
+}
+
+// tokenOf makes a ServiceAccount in namespace default and returns a token of it.
+func tokenOf(ctx context.Context, name string) string {
+	GinkgoHelper()
+	Expect(k8s.Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: name}})).To(Succeed())
+	token, err := plane.ServiceAccountToken(ctx, metav1.NamespaceDefault, name)
+	Expect(err).NotTo(HaveOccurred())
+	return token
+}
