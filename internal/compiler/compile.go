@@ -110,7 +110,9 @@ func (c *compilation) policies() ([]networkingv1.NetworkPolicy, error) {
 			continue
 		}
 		rules := c.tierRules(tier)
-		policies = append(policies, c.tierPolicy(tier, rules))
+		policy := c.tierPolicy(tier, rules)
+		c.checkSize(tier, policy, rules)
+		policies = append(policies, policy)
 	}
 	if c.profile.Isolation == v1alpha1.IsolationNamespace {
 		policies = append(policies, c.defaultDeny())

@@ -9,6 +9,8 @@ import (
 
 // flow is what one end of an allow entry, or DNS, opens at a tier.
 type flow struct {
+	// entry is the name of the allow entry, or "DNS".
+	entry     string
 	direction networkpolicy.Direction
 	peers     peerSet
 	ports     []v1alpha1.Port
@@ -20,10 +22,10 @@ type flow struct {
 func (c *compilation) tierRules(tier v1alpha1.ClusterTier) []flow {
 	var flows []flow
 	for _, entry := range c.profile.Allow {
-		flows = append(flows, c.ingressFlows(tier, entry)...)
-		flows = append(flows, c.egressFlows(tier, entry)...)
+		flows = append(flows, from(entry.Name, c.ingressFlows(tier, entry))...)
+		flows = append(flows, from(entry.Name, c.egressFlows(tier, entry))...)
 	}
-	return append(flows, c.dnsFlows(tier)...)
+	return append(flows, from("DNS", c.dnsFlows(tier))...)
 }
 
 func (c *compilation) ingressFlows(tier v1alpha1.ClusterTier, entry v1alpha1.AllowEntry) []flow {

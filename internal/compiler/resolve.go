@@ -19,7 +19,7 @@ func (c *compilation) resolve(peer v1alpha1.Peer, self v1alpha1.ClusterTier, pla
 	case peer.Pods != nil:
 		return c.resolvePods(*peer.Pods, place)
 	case peer.IPBlocks != nil:
-		return c.blocks(parse(peer.IPBlocks.CIDRs), parse(peer.IPBlocks.Except), place)
+		return c.resolveIPBlocks(*peer.IPBlocks, place)
 	case peer.Internet != nil:
 		return c.resolveInternet(*peer.Internet, place)
 	case peer.Anywhere != nil:
