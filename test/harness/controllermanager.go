@@ -15,13 +15,13 @@ import (
 
 // startControllerManager starts kube-controller-manager and waits until it has made the default ServiceAccount of the
 // default namespace: its health endpoint answers long before any controller works.
-func (c *ControlPlane) startControllerManager(ctx context.Context) error {
-	controllers := []string{
+func (c *ControlPlane) startControllerManager(ctx context.Context, more []string) error {
+	controllers := append([]string{
 		"namespace-controller",
 		"serviceaccount-controller",
 		"garbage-collector-controller",
 		"clusterrole-aggregation-controller",
-	}
+	}, more...)
 	process, err := startProcess(ctx, command{
 		program: filepath.Join(c.bin, "kube-controller-manager"),
 		args: []string{

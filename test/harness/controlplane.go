@@ -22,6 +22,9 @@ type Options struct {
 	// collection and role aggregation. Without it, a deleted namespace stays terminating and dependents stay.
 	ControllerManager bool
 
+	// Controllers are further controllers for kube-controller-manager, by its names for them. They imply it.
+	Controllers []string
+
 	// AuditLog is the file to which the API server writes one line of JSON a request. Empty means none.
 	AuditLog string
 
@@ -36,6 +39,8 @@ type Options struct {
 	// Stop removes.
 	Dir string
 }
+
+func (o Options) needsControllerManager() bool { return o.ControllerManager || len(o.Controllers) > 0 }
 
 // ControlPlane is a running control plane. Its methods may be used side by side, Stop excepted.
 type ControlPlane struct {
@@ -69,7 +74,7 @@ func newControlPlane(opts Options) (*ControlPlane, error) {
 		return nil, err
 	}
 	programs := []string{"etcd", "kube-apiserver", "kubectl"}
-	if opts.ControllerManager {
+	if opts.needsControllerManager() {
 		programs = append(programs, "kube-controller-manager")
 	}
 	bin, err := binaries(root, programs...)
@@ -101,8 +106,8 @@ func (c *ControlPlane) start(ctx context.Context, opts Options) error {
 	if err := c.AdminKubeconfig(c.adminKubeconfig()); err != nil {
 		return err
 	}
-	if opts.ControllerManager {
-		return c.startControllerManager(ctx)
+	if opts.needsControllerManager() {
+		return c.startControllerManager(ctx, opts.Controllers)
 	}
 	return nil
 }

@@ -32,6 +32,16 @@ func RepositoryRoot() (string, error) {
 	}
 }
 
+// Program returns the path of one of the control plane's programs, such as kubectl.
+func Program(name string) (string, error) {
+	root, err := RepositoryRoot()
+	if err != nil {
+		return "", err
+	}
+	dir, err := binaries(root, name)
+	return filepath.Join(dir, name), err
+}
+
 // binaries returns the directory that holds all the programs: KUBEBUILDER_ASSETS if it does, else bin/k8s. It looks
 // where test/controlplane/install.sh puts them.
 func binaries(root string, programs ...string) (string, error) {
