@@ -25,7 +25,7 @@ import (
 const (
 	// statusInterval is the least time between two writes of a status that does not become or stop being ready.
 	statusInterval = time.Second
-	// countsInterval is the least time between two writes for the sake of pod counts alone.
+	// countsInterval is the least time between two writes for the sake of counts alone.
 	countsInterval = 30 * time.Second
 	// teardownPoll is how often a deleted cluster profile looks whether its policies are gone.
 	teardownPoll = 500 * time.Millisecond
@@ -118,8 +118,7 @@ func intervalFor(before, after v1alpha1.ProfileStatus) time.Duration {
 	if before.ObservedGeneration != after.ObservedGeneration || a == nil || b == nil || a.Status != b.Status {
 		return 0
 	}
-	before.Tiers, after.Tiers = nil, nil
-	if equality.Semantic.DeepEqual(before, after) {
+	if report.DifferInCounts(before, after) {
 		return countsInterval
 	}
 	return statusInterval

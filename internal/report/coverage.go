@@ -14,8 +14,10 @@ import (
 
 // coverage is which pods the tiers select.
 type coverage struct {
-	tiers    []v1alpha1.TierStatus
+	tiers []v1alpha1.TierStatus
+	// findings are those that Covered speaks of; open is not among them: pods outside of tiers are no fault of a tier.
 	findings []v1alpha1.Finding
+	open     []v1alpha1.Finding
 }
 
 // tierCount is the work on one tier.
@@ -42,15 +44,20 @@ func cover(in Input) coverage {
 		counts = append(counts, tierCount{tier: tier, selector: compiled})
 	}
 	overlaps := map[[2]string]string{}
+	var open openPods
 	for _, ns := range in.Namespaces {
 		if !ns.Protected {
-			coverNamespace(ns, counts, overlaps)
+			open.add(ns.Namespace.Name, coverNamespace(ns, counts, overlaps))
 		}
 	}
-	return summarise(in, counts, overlaps)
+	out := summarise(in, counts, overlaps)
+	out.open = open.finding(in)
+	return out
 }
 
-func coverNamespace(ns NamespaceFacts, counts []tierCount, overlaps map[[2]string]string) {
+// coverNamespace counts the pods of a namespace and returns how many are in no tier. Those on the host network are not
+// among them: no tier could cover them.
+func coverNamespace(ns NamespaceFacts, counts []tierCount, overlaps map[[2]string]string) (uncovered int) {
 	var here []int
 	for i := range counts {
 		if lives, err := snapshot.TierLivesIn(counts[i].tier, ns.Namespace); err == nil && lives {
@@ -64,6 +71,9 @@ func coverNamespace(ns NamespaceFacts, counts []tierCount, overlaps map[[2]strin
 			if counts[i].selector.Matches(labels.Set(class.Labels)) {
 				in = append(in, i)
 			}
+		}
+		if len(in) == 0 && !class.HostNetwork {
+			uncovered += class.Count
 		}
 		for n, i := range in {
 			count := &counts[i]
@@ -79,6 +89,7 @@ func coverNamespace(ns NamespaceFacts, counts []tierCount, overlaps map[[2]strin
 			}
 		}
 	}
+	return uncovered
 }
 
 func firstOf(have, next string) string {

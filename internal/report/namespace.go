@@ -109,7 +109,7 @@ func judgeConflicts(outcome *Outcome, namespace string, key snapshot.ProfileKey,
 			continue
 		}
 		f := finding.New(v1alpha1.CodeNameConflict, namespace, "NetworkPolicy "+c.Policy,
-			"NetworkPolicy %s/%s is not Firebreak's but bears the name of one that this profile needs; delete or rename it.", namespace, c.Policy)
+			"NetworkPolicy %s/%s is not Firebreak's but bears the name of one that this profile needs, so nothing is closed or removed here meanwhile; delete it, and create it under another name if it is needed.", namespace, c.Policy)
 		if outcome.State != Conflicted {
 			outcome.State, outcome.Error = Conflicted, f.Message
 		}
@@ -117,14 +117,16 @@ func judgeConflicts(outcome *Outcome, namespace string, key snapshot.ProfileKey,
 	}
 }
 
-// addFrozen reports policies that stay although nothing keeps them as they are.
+// addFrozen reports policies that stay although nothing keeps them as they are. What holds in every namespace is said
+// without naming one, so that it is said once.
 func addFrozen(outcome *Outcome, namespace string, o compiler.Output, set plan.ChangeSet) {
-	if (o.Disposition != compiler.Preview && o.Disposition != compiler.Freeze) || outcome.Policies == 0 {
+	why := whyFrozen(o)
+	if why == "" || outcome.Policies == 0 {
 		return
 	}
 	findings := outcome.Findings[:len(outcome.Findings):len(outcome.Findings)]
-	findings = append(findings, finding.New(v1alpha1.CodeFrozenPolicies, namespace, "",
-		"Policies that were applied before stay as they are and are not kept up; put the profile back to a valid spec in mode Enforce, or delete it."))
+	findings = append(findings, finding.New(v1alpha1.CodeFrozenPolicies, "", "",
+		"The policies applied before stay as they are %s: changes to them are not put right, and what they were made from is not followed when it changes, such as the addresses of DNS.", why))
 	for _, d := range set.Frozen {
 		if d.Profile == o.Profile.Key {
 			findings = append(findings, finding.New(v1alpha1.CodeFrozenPolicies, namespace, "NetworkPolicy "+d.Policy,
@@ -132,4 +134,17 @@ func addFrozen(outcome *Outcome, namespace string, o compiler.Output, set plan.C
 		}
 	}
 	outcome.Findings = findings
+}
+
+// whyFrozen says why a profile does not keep up its policies, and until when; empty when it does, or is on its way out.
+func whyFrozen(o compiler.Output) string {
+	switch {
+	case o.Profile.Orphaning || o.Profile.Unguarded:
+		return ""
+	case o.Disposition == compiler.Preview:
+		return "until the profile is in mode Enforce again or deleted"
+	case o.Disposition == compiler.Freeze:
+		return "until the profile has a spec that can be carried out or is deleted"
+	}
+	return ""
 }

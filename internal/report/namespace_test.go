@@ -2,6 +2,7 @@ package report
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,6 +54,68 @@ func TestWhatBecameOfAProfileInANamespace(t *testing.T) {
 			}
 			if got == nil || got.State != c.want || got.Policies != c.policies || !strings.Contains(got.Error, c.says) || got.Generation != profile.Generation {
 				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+func TestFrozenPoliciesAreSpokenOf(t *testing.T) {
+	const stay = "The policies applied before stay as they are until the profile "
+	const unkept = ": changes to them are not put right, and what they were made from is not followed when it changes, such as the addresses of DNS."
+	policy := func(p snapshot.Profile, namespace, name string) *networkingv1.NetworkPolicy {
+		return &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace, OwnerReferences: []metav1.OwnerReference{{
+			APIVersion: v1alpha1.GroupVersion.String(), Kind: string(p.Key.Kind), Name: p.Key.Name, UID: p.UID, Controller: new(true),
+		}}}}
+	}
+	for name, c := range map[string]struct {
+		disposition compiler.Disposition
+		profile     func(*snapshot.Profile)
+		noPolicies  bool
+		changed     []string
+		want        []string
+	}{
+		"a preview":                           {disposition: compiler.Preview, want: []string{stay + "is in mode Enforce again or deleted" + unkept}},
+		"a preview of a profile without any":  {disposition: compiler.Preview, noPolicies: true},
+		"a spec that cannot be carried out":   {disposition: compiler.Freeze, want: []string{stay + "has a spec that can be carried out or is deleted" + unkept}},
+		"a profile that acts":                 {disposition: compiler.Enforce},
+		"one that leaves its policies behind": {disposition: compiler.Freeze, profile: func(p *snapshot.Profile) { p.Orphaning = true }},
+		"one that will act in a moment":       {disposition: compiler.Freeze, profile: func(p *snapshot.Profile) { p.Unguarded = true }},
+		"policies that somebody changed, each": {disposition: compiler.Preview, changed: []string{"one", "two"}, want: []string{
+			stay + "is in mode Enforce again or deleted" + unkept,
+			"NetworkPolicy <ns>/one was changed by somebody else and is not put right while its profile does not act.",
+			"NetworkPolicy <ns>/two was changed by somebody else and is not put right while its profile does not act.",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := baseline()
+			if c.profile != nil {
+				c.profile(&p)
+			}
+			input := in(p)
+			var want []string
+			for _, ns := range []string{"a", "b"} {
+				s := snapshot.Snapshot{Namespace: snapshot.Namespace{Name: ns}}
+				if !c.noPolicies {
+					s.Policies = []*networkingv1.NetworkPolicy{policy(p, ns, "one"), policy(p, ns, "two")}
+				}
+				var set plan.ChangeSet
+				for _, name := range c.changed {
+					set.Frozen = append(set.Frozen, plan.Drift{Profile: p.Key, Policy: name})
+				}
+				outputs := []compiler.Output{{Profile: p, Disposition: c.disposition, Selected: true}}
+				input.Namespaces = append(input.Namespaces, NamespaceFacts{Namespace: s.Namespace, Outcome: Ended(s, outputs, set, plan.Result{})[p.Key]})
+				for _, text := range c.want[min(len(want), 1, len(c.want)):] {
+					want = append(want, strings.ReplaceAll(text, "<ns>", ns))
+				}
+			}
+			var got []string
+			for _, f := range Status(input).Findings {
+				if f.Code == v1alpha1.CodeFrozenPolicies {
+					got = append(got, f.Message)
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("got %q\nwant %q", got, want)
 			}
 		})
 	}

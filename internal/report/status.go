@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -35,7 +36,7 @@ func Status(in Input) v1alpha1.ProfileStatus {
 	if !in.PodsKnown {
 		status.Tiers = in.Previous.Tiers
 	}
-	findings := finding.Sort(append(append(t.findings, coverage.findings...), protectedFinding(in)...))
+	findings := finding.Sort(slices.Concat(t.findings, coverage.findings, coverage.open, protectedFinding(in)))
 	status.FindingCounts = finding.Count(findings)
 	status.Findings = findings[:min(len(findings), finding.MaxInStatus)]
 	if len(status.Findings) == 0 {
