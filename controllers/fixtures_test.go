@@ -153,3 +153,7 @@ allow:
 - {name: web-db, from: [{tier: web}], to: [{tier: db}]}
 - {name: users, from: [{pods: {namespaces: [ingress]}}], to: [{tier: web}]}
 `
+
+func namespaceObject(name string) *corev1.Namespace {
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+}

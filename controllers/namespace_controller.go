@@ -101,7 +101,7 @@ func (r *NamespaceReconciler) compile(ctx context.Context, ns snapshot.Namespace
 			return s, nil, err
 		}
 	}
-	gone, err := r.reader.Gone(ctx, s, r.graves.has)
+	gone, err := r.reader.Gone(ctx, s, r.graves.of)
 	if err != nil {
 		return s, nil, err
 	}

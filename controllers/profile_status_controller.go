@@ -177,13 +177,13 @@ func (r *ProfileStatusReconciler) candidates(ctx context.Context, profile snapsh
 	return []snapshot.Namespace{*ns}, nil
 }
 
-// finish removes the finalizer of a deleted cluster profile when none of its policies is left in a namespace that stays.
-// The cache and then the API server itself must say so.
+// finish removes the finalizer of a deleted cluster profile when none of its policies is left in a namespace that stays
+// or, if they are to stay, when none has it for an owner. The cache and then the API server itself must say so.
 func (r *ProfileStatusReconciler) finish(ctx context.Context, obj client.Object, in report.Input) (done bool, err error) {
 	if !controllerutil.ContainsFinalizer(obj, v1alpha1.Finalizer) {
 		return r.kind == v1alpha1.KindClusterSegmentationProfile, nil
 	}
-	if in.Elsewhere > 0 {
+	if in.Elsewhere > 0 && !in.Profile.Retains() {
 		return false, nil
 	}
 	left, err := r.hasPolicies(ctx, r.reader.Cache, in.Profile, client.UnsafeDisableDeepCopy)
@@ -197,6 +197,7 @@ func (r *ProfileStatusReconciler) finish(ctx context.Context, obj client.Object,
 	return true, r.setFinalizer(ctx, obj, controllerutil.RemoveFinalizer)
 }
 
+// hasPolicies says whether a deleted profile still has policies to take away or, if they are to stay, to release.
 func (r *ProfileStatusReconciler) hasPolicies(ctx context.Context, reader client.Reader, p snapshot.Profile, opts ...client.ListOption) (bool, error) {
 	var list networkingv1.NetworkPolicyList
 	if err := reader.List(ctx, &list, opts...); err != nil {
@@ -204,7 +205,7 @@ func (r *ProfileStatusReconciler) hasPolicies(ctx context.Context, reader client
 	}
 	for i := range list.Items {
 		key, uid, ok := plan.Owner(&list.Items[i])
-		if !ok || key != p.Key || uid != p.UID {
+		if !ok || key != p.Key || uid != p.UID || ((p.Retains() || p.Orphaning) && !plan.IsOwned(&list.Items[i])) {
 			continue
 		}
 		ns, err := r.reader.Namespace(ctx, list.Items[i].Namespace)

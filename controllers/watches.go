@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -101,7 +102,8 @@ func (r *NamespaceReconciler) onProfile() handler.Funcs {
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) {
 			if !e.IsInInitialList {
-				enqueue(q, isNamespaced(e.Object), r.namespacesOf(ctx, e.Object)...)
+				namespaces := append(r.namespacesOf(ctx, e.Object), r.retainedIn(ctx, e.Object)...)
+				enqueue(q, isNamespaced(e.Object), namespaces...)
 			}
 		},
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
@@ -110,14 +112,14 @@ func (r *NamespaceReconciler) onProfile() handler.Funcs {
 			}
 			if p, ok := e.ObjectOld.(*v1alpha1.SegmentationProfile); ok && p.UID != e.ObjectNew.GetUID() {
 				// The watch missed the deletion and shows the successor only.
-				r.graves.add(snapshot.FromSegmentationProfile(p).Key, p.UID)
+				r.graves.add(snapshot.FromSegmentationProfile(p))
 			}
 			namespaces := append(r.namespacesOf(ctx, e.ObjectNew), r.namespacesOf(ctx, e.ObjectOld)...)
 			enqueue(q, isNamespaced(e.ObjectNew), namespaces...)
 		},
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) {
 			if p, ok := e.Object.(*v1alpha1.SegmentationProfile); ok {
-				r.graves.add(snapshot.FromSegmentationProfile(p).Key, p.UID)
+				r.graves.add(snapshot.FromSegmentationProfile(p))
 			}
 			enqueue(q, isNamespaced(e.Object), r.namespacesOf(ctx, e.Object)...)
 		},
@@ -156,6 +158,26 @@ func (r *NamespaceReconciler) namespacesOf(ctx context.Context, obj client.Objec
 		}
 	}
 	return out
+}
+
+// retainedIn lists the namespaces in which a former cluster profile of the same name left policies: the new one may not
+// select them all.
+func (r *NamespaceReconciler) retainedIn(ctx context.Context, obj client.Object) []string {
+	if isNamespaced(obj) {
+		return nil
+	}
+	var list networkingv1.NetworkPolicyList
+	labels := client.MatchingLabels{v1alpha1.LabelProfileKind: string(v1alpha1.KindClusterSegmentationProfile), v1alpha1.LabelProfile: obj.GetName()}
+	if err := r.reader.Cache.List(ctx, &list, labels, client.UnsafeDisableDeepCopy); err != nil {
+		log.FromContext(ctx).Error(err, "List policies that a former profile left", "profile", obj.GetName())
+		return nil
+	}
+	var out []string
+	for i := range list.Items {
+		out = append(out, list.Items[i].Namespace)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // onService wakes the namespaces whose policies depend on where the cluster's DNS is.

@@ -20,6 +20,9 @@ const (
 	// for. A difference in the generation alone never causes a write.
 	AnnotationProfileUID        = "firebreak.dev/profile-uid"
 	AnnotationProfileGeneration = "firebreak.dev/profile-generation"
+	// AnnotationRetainedFor stands on the policies of a profile with deletionPolicy Retain, in place of an owner
+	// reference: "<kind>/<name>" of that profile.
+	AnnotationRetainedFor = "firebreak.dev/retained-for"
 	// AnnotationSpecHash is the hash of the spec that Firebreak wrote. A live spec that differs from the desired one
 	// while this hash does not was changed by somebody else: drift, as against a profile or a cluster that changed.
 	AnnotationSpecHash = "firebreak.dev/spec-hash"

@@ -177,13 +177,11 @@ func (r *Reader) refreshDoubtful(ctx context.Context, s *snapshot.Snapshot) erro
 	return nil
 }
 
+// lostOwner says whether a policy of a profile that owns its policies has no owner.
 func lostOwner(p snapshot.Profile, live []*networkingv1.NetworkPolicy) bool {
-	for _, policy := range live {
-		if _, _, owned := plan.Owner(policy); !owned && policy.Annotations[v1alpha1.AnnotationProfileUID] == string(p.UID) {
-			return true
-		}
-	}
-	return false
+	return !p.Retains() && slices.ContainsFunc(live, func(policy *networkingv1.NetworkPolicy) bool {
+		return !plan.IsOwned(policy) && policy.Annotations[v1alpha1.AnnotationProfileUID] == string(p.UID)
+	})
 }
 
 func stampedLater(p snapshot.Profile, live []*networkingv1.NetworkPolicy) bool {
@@ -199,11 +197,11 @@ func stampedLater(p snapshot.Profile, live []*networkingv1.NetworkPolicy) bool {
 	return false
 }
 
-// Gone returns an output that removes for each profile that owns a policy here and was deleted. WasDeleted says of which
-// profiles a deletion was seen; that they do not exist any more is asked of the API server itself. A policy whose owner
-// was never seen may be anybody's, and is left to the garbage collector. ErrStale when a profile exists that the cache
-// lacks.
-func (r *Reader) Gone(ctx context.Context, s snapshot.Snapshot, wasDeleted func(snapshot.ProfileKey, types.UID) bool) ([]compiler.Output, error) {
+// Gone returns an output that removes, or releases, for each profile that has something of that here and was deleted.
+// Deleted returns, of a profile whose deletion was seen, what it was at last; that it does not exist any more is asked of
+// the API server itself. A policy whose owner was never seen may be anybody's, and is left to the garbage collector.
+// ErrStale when a profile exists that the cache lacks.
+func (r *Reader) Gone(ctx context.Context, s snapshot.Snapshot, deleted func(snapshot.ProfileKey, types.UID) (snapshot.Profile, bool)) ([]compiler.Output, error) {
 	known := map[snapshot.ProfileKey]bool{}
 	for _, p := range s.Profiles {
 		known[p.Key] = true
@@ -211,7 +209,11 @@ func (r *Reader) Gone(ctx context.Context, s snapshot.Snapshot, wasDeleted func(
 	var out []compiler.Output
 	for _, policy := range s.Policies {
 		key, uid, ok := plan.Owner(policy)
-		if !ok || known[key] || !wasDeleted(key, uid) {
+		if !ok || known[key] {
+			continue
+		}
+		former, wasDeleted := deleted(key, uid)
+		if !wasDeleted || (former.Retains() && !plan.IsOwned(policy)) {
 			continue
 		}
 		known[key] = true
@@ -222,10 +224,7 @@ func (r *Reader) Gone(ctx context.Context, s snapshot.Snapshot, wasDeleted func(
 		if exists {
 			return nil, fmt.Errorf("%s: %w", key, ErrStale)
 		}
-		out = append(out, compiler.Output{
-			Profile:     snapshot.Profile{Key: key, UID: uid, Deleting: true},
-			Disposition: compiler.Remove,
-		})
+		out = append(out, compiler.Output{Profile: former, Disposition: compiler.Parting(former)})
 	}
 	return out, nil
 }

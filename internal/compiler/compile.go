@@ -24,6 +24,8 @@ const (
 	Freeze Disposition = "Freeze"
 	// Remove means: the profile wants nothing here; its live policies go.
 	Remove Disposition = "Remove"
+	// Release means: the profile goes and its live policies stay, enforced and without an owner.
+	Release Disposition = "Release"
 )
 
 // Output is what one profile wants in one namespace.
@@ -32,7 +34,7 @@ type Output struct {
 	Disposition Disposition
 	// Selected: the profile acts in this namespace. Protected: it would, were the namespace not protected.
 	Selected, Protected bool
-	// Policies are sorted by name; empty for Freeze and Remove.
+	// Policies are sorted by name; empty for Freeze, Remove and Release.
 	Policies []networkingv1.NetworkPolicy
 	// Findings of the compilation, sorted.
 	Findings []v1alpha1.Finding
@@ -78,7 +80,9 @@ func dispose(p snapshot.Profile, selected, protected bool) Disposition {
 	switch {
 	case p.Orphaning || p.Unguarded:
 		return Freeze
-	case p.Deleting || protected:
+	case p.Deleting:
+		return Parting(p)
+	case protected:
 		return Remove
 	case len(validation.Validate(p)) > 0 || len(validation.Unsupported(p)) > 0:
 		// Also when the namespace is not selected: an invalid spec takes nothing away.
@@ -89,6 +93,14 @@ func dispose(p snapshot.Profile, selected, protected bool) Disposition {
 		return Preview
 	}
 	return Enforce
+}
+
+// Parting says what a profile that is being deleted, or is gone, wants of its policies, wherever they are.
+func Parting(p snapshot.Profile) Disposition {
+	if p.Retains() {
+		return Release
+	}
+	return Remove
 }
 
 // compilation is the work on one profile in one namespace.

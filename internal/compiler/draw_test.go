@@ -76,7 +76,8 @@ func (d drawer) profile(number int) snapshot.Profile {
 		p.Key.Kind, p.Key.Namespace = v1alpha1.KindClusterSegmentationProfile, ""
 		p.NamespaceSelector = one(d, &v1alpha1.LabelSelector{}, d.selector("team"))
 	}
-	p.Mode, p.DeletionPolicy = v1alpha1.ModeEnforce, v1alpha1.DeletionPolicyDelete
+	p.Mode = v1alpha1.ModeEnforce
+	p.DeletionPolicy = one(d, v1alpha1.DeletionPolicyDelete, v1alpha1.DeletionPolicyRetain)
 	p.Isolation = one(d, v1alpha1.IsolationNamespace, v1alpha1.IsolationTiers)
 	p.DNS = one(d, v1alpha1.DNSCluster, v1alpha1.DNSNone, v1alpha1.DNSAny)
 	for i := range 1 + d.IntN(4) {

@@ -25,12 +25,13 @@ func (c *compilation) tierPolicy(tier v1alpha1.ClusterTier, flows []flow) networ
 	return c.policy(tier.Name, spec, tierPurpose(tier, flows))
 }
 
-// policy completes a policy: both directions isolated, canonical, with our labels, annotations and owner.
+// policy completes a policy: both directions isolated, canonical, with our labels and annotations, and with an
+// owner or, for a profile that retains its policies, the annotation that stands for one.
 func (c *compilation) policy(tier string, spec networkingv1.NetworkPolicySpec, purpose string) networkingv1.NetworkPolicy {
 	spec.PolicyTypes = []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress}
 	spec = networkpolicy.Canonical(spec)
 	key := c.profile.Key
-	return networkingv1.NetworkPolicy{
+	policy := networkingv1.NetworkPolicy{
 		TypeMeta: metav1.TypeMeta{APIVersion: networkingv1.SchemeGroupVersion.String(), Kind: "NetworkPolicy"},
 		ObjectMeta: metav1.ObjectMeta{
 			Name:      policyName(key, tier, spec.PodSelector),
@@ -47,13 +48,19 @@ func (c *compilation) policy(tier string, spec networkingv1.NetworkPolicySpec, p
 				v1alpha1.AnnotationProfileGeneration: strconv.FormatInt(c.profile.Generation, 10),
 				v1alpha1.AnnotationSpecHash:          networkpolicy.Hash(spec),
 			},
-			OwnerReferences: []metav1.OwnerReference{{
-				APIVersion: v1alpha1.GroupVersion.String(), Kind: string(key.Kind), Name: key.Name, UID: c.profile.UID,
-				Controller: new(true), BlockOwnerDeletion: new(true),
-			}},
 		},
 		Spec: spec,
 	}
+	if c.profile.Retains() {
+		// From the beginning, not when the profile goes: then it would be too late. See docs/decisions.
+		policy.Annotations[v1alpha1.AnnotationRetainedFor] = RetainedFor(key)
+		return policy
+	}
+	policy.OwnerReferences = []metav1.OwnerReference{{
+		APIVersion: v1alpha1.GroupVersion.String(), Kind: string(key.Kind), Name: key.Name, UID: c.profile.UID,
+		Controller: new(true), BlockOwnerDeletion: new(true),
+	}}
+	return policy
 }
 
 // mergeFlows joins the flows of one direction that open the same ports, and then those that open ports to the same

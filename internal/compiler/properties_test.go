@@ -97,7 +97,8 @@ func sound(s snapshot.Snapshot, o Output) error {
 	return nil
 }
 
-// ourMetadata checks that labels and annotations are the closed set of our own, and the owner is there.
+// ourMetadata checks that labels and annotations are the closed set of our own, and that either the owner is
+// there or, if the profile retains its policies, the annotation.
 func ourMetadata(p snapshot.Profile, policy networkingv1.NetworkPolicy) error {
 	for key := range policy.Labels {
 		if !slices.Contains([]string{v1alpha1.LabelManagedBy, v1alpha1.LabelProfileKind, v1alpha1.LabelProfile, v1alpha1.LabelTier}, key) {
@@ -107,13 +108,18 @@ func ourMetadata(p snapshot.Profile, policy networkingv1.NetworkPolicy) error {
 	for key := range policy.Annotations {
 		if !slices.Contains([]string{
 			v1alpha1.AnnotationPurpose, v1alpha1.AnnotationProfileUID, v1alpha1.AnnotationProfileGeneration, v1alpha1.AnnotationSpecHash,
+			v1alpha1.AnnotationRetainedFor,
 		}, key) {
 			return fmt.Errorf("annotation %s", key)
 		}
 	}
 	owners := policy.OwnerReferences
-	if len(owners) != 1 || owners[0].UID != p.UID || owners[0].Controller == nil || !*owners[0].Controller {
+	owned := len(owners) == 1 && owners[0].UID == p.UID && owners[0].Controller != nil && *owners[0].Controller
+	if owned == p.Retains() || (p.Retains() && len(owners) > 0) {
 		return fmt.Errorf("owners %v", owners)
+	}
+	if mark, want := policy.Annotations[v1alpha1.AnnotationRetainedFor], RetainedFor(p.Key); (mark == want) != p.Retains() || (mark != "" && mark != want) {
+		return fmt.Errorf("retained for %q", mark)
 	}
 	if len(policy.Annotations[v1alpha1.AnnotationPurpose]) > maxPurpose {
 		return fmt.Errorf("a purpose of %d bytes", len(policy.Annotations[v1alpha1.AnnotationPurpose]))

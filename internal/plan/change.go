@@ -1,14 +1,8 @@
 package plan
 
 import (
-	"maps"
-	"slices"
-
 	networkingv1 "k8s.io/api/networking/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/compiler"
 	"firebreak.dev/firebreak/internal/networkpolicy"
 	"firebreak.dev/firebreak/internal/snapshot"
@@ -119,56 +113,4 @@ func (p *planner) splitMixedUpdates() {
 		p.add(StepNarrow, c)
 	}
 	p.steps[StepExchange] = stay
-}
-
-// merged is the live policy with the desired spec and our own metadata, ready for an update.
-func merged(live, desired *networkingv1.NetworkPolicy) *networkingv1.NetworkPolicy {
-	out := live.DeepCopy()
-	out.Spec = *desired.Spec.DeepCopy()
-	if out.Labels == nil {
-		out.Labels = map[string]string{}
-	}
-	if out.Annotations == nil {
-		out.Annotations = map[string]string{}
-	}
-	maps.Copy(out.Labels, desired.Labels)
-	maps.Copy(out.Annotations, desired.Annotations)
-	owner := desired.OwnerReferences[0]
-	out.OwnerReferences = slices.DeleteFunc(out.OwnerReferences, func(ref metav1.OwnerReference) bool {
-		// The former owner of this name, or the same one in another form.
-		return ref.UID == owner.UID || (ref.Kind == owner.Kind && ref.Name == owner.Name && ref.APIVersion == owner.APIVersion)
-	})
-	out.OwnerReferences = append(out.OwnerReferences, owner)
-	return out
-}
-
-// Satisfies says whether a live policy is in every respect as desired, so that nothing would be written.
-func Satisfies(live, desired *networkingv1.NetworkPolicy) bool {
-	return networkpolicy.Compare(live.Spec, desired.Spec).Equal && metadataChange(live, desired) == ""
-}
-
-// metadataLost is the drift of a policy whose spec is right.
-const metadataLost = "labels, annotations or owner changed"
-
-// metadataChange says whether our part of the metadata must be written: metadataLost when something was changed or
-// removed, "purpose" when only our own wording is new. The generation stamp alone never causes a write.
-func metadataChange(live, desired *networkingv1.NetworkPolicy) string {
-	for k, v := range desired.Labels {
-		if live.Labels[k] != v {
-			return metadataLost
-		}
-	}
-	owner := desired.OwnerReferences[0]
-	owned := func(ref metav1.OwnerReference) bool { return equality.Semantic.DeepEqual(ref, owner) }
-	if !slices.ContainsFunc(live.OwnerReferences, owned) {
-		return metadataLost
-	}
-	if live.Annotations[v1alpha1.AnnotationProfileUID] != desired.Annotations[v1alpha1.AnnotationProfileUID] ||
-		live.Annotations[annotationHash] != desired.Annotations[annotationHash] {
-		return metadataLost
-	}
-	if live.Annotations[v1alpha1.AnnotationPurpose] != desired.Annotations[v1alpha1.AnnotationPurpose] {
-		return "purpose"
-	}
-	return ""
 }

@@ -20,7 +20,7 @@ func one[T any](random *rand.Rand, choices ...T) T { return choices[random.IntN(
 // drawProfile draws a valid profile whose tiers may overlap with each other and with those of other profiles.
 func drawProfile(random *rand.Rand, key snapshot.ProfileKey) snapshot.Profile {
 	p := snapshot.Profile{Key: key, UID: types.UID("uid-of-" + key.Name), Generation: 1}
-	p.Mode, p.DeletionPolicy = v1alpha1.ModeEnforce, v1alpha1.DeletionPolicyDelete
+	p.Mode, p.DeletionPolicy = v1alpha1.ModeEnforce, drawDeletionPolicy(random)
 	p.DNS = one(random, v1alpha1.DNSNone, v1alpha1.DNSNone, v1alpha1.DNSCluster)
 	p.Isolation = one(random, v1alpha1.IsolationNamespace, v1alpha1.IsolationTiers)
 	if key.Kind == v1alpha1.KindClusterSegmentationProfile {
@@ -33,6 +33,10 @@ func drawProfile(random *rand.Rand, key snapshot.ProfileKey) snapshot.Profile {
 		p.Allow = append(p.Allow, drawEntry(random, p))
 	}
 	return p
+}
+
+func drawDeletionPolicy(random *rand.Rand) v1alpha1.DeletionPolicy {
+	return one(random, v1alpha1.DeletionPolicyDelete, v1alpha1.DeletionPolicyRetain)
 }
 
 func drawTier(random *rand.Rand, name string) v1alpha1.ClusterTier {
@@ -86,7 +90,7 @@ func port(number int) v1alpha1.Port {
 func alter(random *rand.Rand, p snapshot.Profile) snapshot.Profile {
 	p.Tiers, p.Allow = slices.Clone(p.Tiers), slices.Clone(p.Allow)
 	for range 1 + random.IntN(2) {
-		switch random.IntN(7) {
+		switch random.IntN(8) {
 		case 0:
 			p.Isolation = one(random, v1alpha1.IsolationNamespace, v1alpha1.IsolationTiers)
 		case 1:
@@ -102,6 +106,8 @@ func alter(random *rand.Rand, p snapshot.Profile) snapshot.Profile {
 			if len(p.Allow) > 0 {
 				p.Allow = slices.Delete(p.Allow, 0, 1)
 			}
+		case 6:
+			p.DeletionPolicy = drawDeletionPolicy(random)
 		default:
 			p = move(random, p)
 		}

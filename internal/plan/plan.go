@@ -18,7 +18,7 @@ import (
 // Input is what a plan is made from.
 type Input struct {
 	// Outputs is what each profile wants in this namespace. A profile that is known to be gone stands here too, with
-	// Disposition Remove.
+	// Disposition Remove or Release.
 	Outputs []compiler.Output
 	// Live are the NetworkPolicies of the namespace, ours and others. They are not changed.
 	Live []*networkingv1.NetworkPolicy
@@ -91,15 +91,11 @@ func (p *planner) matchLive() {
 
 // unwanted decides about a live policy that no enforcing profile wants.
 func (p *planner) unwanted(live *networkingv1.NetworkPolicy) {
-	key, uid, ok := Owner(live)
-	if !ok {
-		return
-	}
-	out, known := p.profiles[key]
+	out, sameProfile, known := p.leftBy(live)
 	if !known {
 		return
 	}
-	sameProfile := out.Profile.UID == uid
+	key := out.Profile.Key
 	switch out.Disposition {
 	case compiler.Enforce, compiler.Remove:
 		// Also one of a former profile of this name: the garbage collector would take it, but in no order.
@@ -110,7 +106,25 @@ func (p *planner) unwanted(live *networkingv1.NetworkPolicy) {
 		if sameProfile && live.Annotations[annotationHash] != networkpolicy.Hash(live.Spec) {
 			p.frozen = append(p.frozen, Drift{Profile: key, Policy: live.Name})
 		}
+	case compiler.Release:
+		if sameProfile && IsOwned(live) {
+			p.add(StepExtend, Change{Profile: key, Live: live, Desired: released(live, out.Profile)})
+		}
 	}
+}
+
+// leftBy returns the profile that a live policy belongs to, and whether to this very one or to a former one of its name.
+func (p *planner) leftBy(live *networkingv1.NetworkPolicy) (out compiler.Output, same, known bool) {
+	if key, uid, ok := Owner(live); ok {
+		out, known = p.profiles[key]
+		return out, out.Profile.UID == uid, known
+	}
+	for _, out := range p.in.Outputs {
+		if isStamped(live, out.Profile) {
+			return out, true, true
+		}
+	}
+	return compiler.Output{}, false, false
 }
 
 // withholdConflicted takes out what must not happen while a policy of the same profile cannot be written: without it,

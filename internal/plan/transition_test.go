@@ -67,21 +67,28 @@ type world struct {
 	tangled int
 }
 
-// start draws profiles and lets their policies stand; now and then somebody has changed some of them.
+// start draws profiles and lets their policies stand, also those that a deleted profile retained; now and then somebody
+// has changed some of them.
 func (w *world) start() {
 	w.live = map[string]*networkingv1.NetworkPolicy{}
+	var gone []bool
 	for _, key := range []snapshot.ProfileKey{
 		{Kind: v1alpha1.KindSegmentationProfile, Namespace: "shop", Name: "a"},
 		{Kind: v1alpha1.KindSegmentationProfile, Namespace: "shop", Name: "b"},
 		{Kind: v1alpha1.KindClusterSegmentationProfile, Name: "c"},
 	} {
 		p := drawProfile(w.random, key)
-		p.Deleting = w.random.IntN(3) == 0
+		gone = append(gone, w.random.IntN(3) == 0)
+		p.Deleting = gone[len(gone)-1] && !p.Retains()
 		w.profiles = append(w.profiles, p)
 	}
 	for name, policy := range w.desired() {
 		w.put(name, &policy)
 	}
+	for i := range w.profiles {
+		w.profiles[i].Deleting = gone[i]
+	}
+	w.compiled = nil
 	w.meant = viewsOf(values(w.live))
 	for _, name := range slices.Sorted(maps.Keys(w.live)) {
 		if w.random.IntN(8) == 0 {
@@ -115,6 +122,13 @@ func (w *world) change() {
 		switch w.random.IntN(6) {
 		case 0:
 			p.Deleting = !p.Deleting
+			// One that comes again is another one, which adopts what the former left.
+			if !p.Deleting && w.allMarked() {
+				p.UID += "-again"
+			}
+			if p.Deleting && w.random.IntN(2) == 0 {
+				p.DeletionPolicy = drawDeletionPolicy(w.random)
+			}
 		case 1:
 			fresh := drawProfile(w.random, p.Key)
 			fresh.Deleting = p.Deleting
@@ -128,6 +142,16 @@ func (w *world) change() {
 		w.profiles[i] = p
 	}
 	w.compiled = nil
+}
+
+// allMarked says whether nobody took the labels of any policy: what a former profile retained is not known without.
+func (w *world) allMarked() bool {
+	for _, policy := range w.live {
+		if policy.Labels == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // outputs is what the profiles want, compiled once until they change.
@@ -148,9 +172,9 @@ func (w *world) desired() map[string]networkingv1.NetworkPolicy {
 			for _, policy := range o.Policies {
 				out[policy.Name] = policy
 			}
-		case compiler.Preview:
+		case compiler.Preview, compiler.Release:
 			for name, policy := range w.live {
-				if key, _, ok := Owner(policy); ok && key == o.Profile.Key {
+				if key, _, ok := Owner(policy); (ok && key == o.Profile.Key) || isStamped(policy, o.Profile) {
 					out[name] = *policy
 				}
 			}

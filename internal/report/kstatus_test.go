@@ -76,6 +76,8 @@ func drawInput(random *rand.Rand, generation int64) Input {
 	case 1:
 		p.Tiers[0].PodSelector = nil
 	case 2:
+		p.Allow = callAPIServer(p)
+	case 3:
 		p.DeletionPolicy = v1alpha1.DeletionPolicyRetain
 	}
 	input := Input{Profile: p, PodsKnown: random.IntN(4) > 0, Inherited: random.IntN(2) > 0, Elsewhere: max(0, random.IntN(8)-6)}
@@ -102,7 +104,7 @@ func drawNamespace(random *rand.Rand, p snapshot.Profile, i int, healthy bool) N
 	if random.IntN(5) == 0 {
 		return ns
 	}
-	states := []State{Applied, Applying, Failed, Conflicted, Frozen, Removed}
+	states := []State{Applied, Applying, Failed, Conflicted, Frozen, Removed, Released}
 	o := &Outcome{UID: p.UID, Generation: p.Generation, State: Applied, Policies: random.IntN(3)}
 	if !healthy {
 		o.State = states[random.IntN(len(states))]

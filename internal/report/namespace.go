@@ -48,13 +48,27 @@ func Ended(s snapshot.Snapshot, outputs []compiler.Output, set plan.ChangeSet, r
 		}
 		addFrozen(outcome, s.Namespace.Name, o, set)
 		outcome.Preview = set.Previews[key]
-		leaves := o.Disposition == compiler.Remove || (o.Disposition == compiler.Freeze && !o.Selected)
-		if leaves && outcome.Policies == 0 && !open[key] {
+		if leaves(o, *outcome) && !open[key] {
 			outcome = nil
 		}
 		out[key] = outcome
 	}
 	return out
+}
+
+// leaves says whether a profile has nothing to do with a namespace any more.
+func leaves(o compiler.Output, outcome Outcome) bool {
+	switch o.Disposition {
+	case compiler.Release:
+		// What it leaves behind is not its own any more.
+		return !o.Selected
+	case compiler.Remove:
+		return outcome.Policies == 0
+	case compiler.Freeze:
+		return outcome.Policies == 0 && !o.Selected
+	case compiler.Enforce, compiler.Preview:
+	}
+	return false
 }
 
 func outcomeOf(s snapshot.Snapshot, o compiler.Output, written []plan.Written) *Outcome {
@@ -69,6 +83,8 @@ func outcomeOf(s snapshot.Snapshot, o compiler.Output, written []plan.Written) *
 		outcome.State = Frozen
 	case compiler.Remove:
 		outcome.State = Removed
+	case compiler.Release:
+		outcome.State = Released
 	}
 	return outcome
 }

@@ -28,6 +28,8 @@ const (
 	Frozen State = "Frozen"
 	// Removed means: the profile has no policies left here.
 	Removed State = "Removed"
+	// Released means: the profile goes, and its policies stay without an owner.
+	Released State = "Released"
 )
 
 // Outcome is what became of one profile in one namespace.

@@ -126,7 +126,7 @@ func (t *tally) add(namespace string, o Outcome) {
 		if t.firstConflict == "" {
 			t.firstConflict = o.Error
 		}
-	case Frozen, Removed:
+	case Frozen, Removed, Released:
 	}
 }
 

@@ -22,7 +22,7 @@ type verdict struct {
 
 func judge(in Input, t tally) verdict {
 	if in.Profile.Deleting {
-		return verdict{accepted: true, reason: v1alpha1.ReasonDeleting, message: deletingMessage(t.policies + in.Elsewhere)}
+		return verdict{accepted: true, reason: v1alpha1.ReasonDeleting, message: deletingMessage(in.Profile, t.policies+in.Elsewhere)}
 	}
 	if reason, message := whyRefused(in, t); reason != "" {
 		return verdict{stalled: true, reason: reason, message: message}
@@ -87,9 +87,12 @@ func readyMessage(p snapshot.Profile, t tally) (reason, message string) {
 	return v1alpha1.ReasonApplied, fmt.Sprintf("%s applied in %s.", policies(t.policies), where)
 }
 
-func deletingMessage(left int) string {
-	if left == 0 {
+func deletingMessage(p snapshot.Profile, left int) string {
+	switch {
+	case left == 0:
 		return "Being deleted."
+	case p.Retains():
+		return fmt.Sprintf("Being deleted: %s will stay, because deletionPolicy is Retain.", policies(left))
 	}
 	return fmt.Sprintf("Being deleted: %s left to remove.", policies(left))
 }

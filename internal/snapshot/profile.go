@@ -100,6 +100,9 @@ func defaultPorts(ports []v1alpha1.Port) {
 	}
 }
 
+// Retains says whether the profile's policies stay when it goes.
+func (p Profile) Retains() bool { return p.DeletionPolicy == v1alpha1.DeletionPolicyRetain }
+
 // Compare orders profiles: cluster kind first, then by name.
 func (p Profile) Compare(q Profile) int {
 	return cmp.Or(cmp.Compare(p.Key.Kind, q.Key.Kind), cmp.Compare(p.Key.Namespace, q.Key.Namespace), cmp.Compare(p.Key.Name, q.Key.Name))

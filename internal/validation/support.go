@@ -12,9 +12,6 @@ import (
 func Unsupported(p snapshot.Profile) field.ErrorList {
 	spec := field.NewPath("spec")
 	var errs field.ErrorList
-	if p.DeletionPolicy == v1alpha1.DeletionPolicyRetain {
-		errs = append(errs, field.Forbidden(spec.Child("deletionPolicy"), "Retain is not supported yet: deleting the profile deletes its policies; to keep them, delete it with --cascade=orphan"))
-	}
 	for _, entry := range p.Allow {
 		at := spec.Child("allow").Key(entry.Name)
 		errs = append(errs, unsupportedPeers(entry.From, at.Child("from"))...)

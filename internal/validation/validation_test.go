@@ -241,7 +241,7 @@ func TestEverythingWrongIsSaidAtOnce(t *testing.T) {
 
 func TestUnsupported(t *testing.T) {
 	for spec, message := range map[string]string{
-		"deletionPolicy: Retain\n" + tiers:                          "spec.deletionPolicy: Forbidden: Retain is not supported yet",
+		"deletionPolicy: Retain\n" + tiers:                          "",
 		source("{service: {name: a}}"):                              "spec.allow[first].from[0].service: Forbidden: this peer is not supported yet",
 		source("{remoteTier: {namespace: a, profile: b, tier: c}}"): "spec.allow[first].from[0].remoteTier: Forbidden",
 		source("{kubeAPIServer: {}}"):                               "spec.allow[first].from[0].kubeAPIServer: Forbidden",

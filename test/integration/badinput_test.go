@@ -56,12 +56,11 @@ var _ = Describe("Bad input", func() {
 		Entry("a Service", `allow: [{name: peer, from: [{tier: web}], to: [{service: {name: web}}], ports: [{port: 1}]}]`, `spec.allow[peer].to[0].service`),
 		Entry("the API server", `allow: [{name: peer, from: [{tier: web}], to: [{kubeAPIServer: {}}]}]`, `spec.allow[peer].to[0].kubeAPIServer`),
 		Entry("nodes", `allow: [{name: peer, from: [{nodes: {}}], to: [{tier: web}]}]`, `spec.allow[peer].from[0].nodes`),
-		Entry("policies that outlive their profile", `deletionPolicy: Retain`, `spec.deletionPolicy`),
 	)
 
 	It("of one profile leaves the other profiles of the namespace alone", func(ctx SpecContext) {
 		namespace := newNamespace(ctx, nil)
-		bad := newProfile(ctx, namespace, "bad", "deletionPolicy: Retain\n"+twoTiers)
+		bad := newProfile(ctx, namespace, "bad", twoTiers+"- {name: peer, from: [{tier: web}], to: [{kubeAPIServer: {}}]}")
 		good := newProfile(ctx, namespace, "good", twoTiers)
 		expectReady(ctx, good)
 		expectStalled(ctx, bad, "NotSupported")

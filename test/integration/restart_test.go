@@ -100,17 +100,18 @@ func everyKindOfProfile(ctx context.Context) (namespaces []string, profiles []cl
 	one, two := newNamespace(ctx, map[string]string{key: "yes"}), newNamespace(ctx, map[string]string{key: "yes"})
 	enforced := newProfile(ctx, one, "shop", twoTiers)
 	preview := newProfile(ctx, one, "next", "mode: Preview\npreviewOf: shop\ntiers: []")
-	unsupported := newProfile(ctx, two, "later", "deletionPolicy: Retain\ntiers: []")
+	retained := newProfile(ctx, two, "kept", "deletionPolicy: Retain\n"+twoTiers)
+	refused := newProfile(ctx, "kube-public", newName("later"), "tiers: []")
 	everywhere := newClusterProfile(ctx, selecting(key))
-	for _, p := range []client.Object{enforced, preview, everywhere} {
+	for _, p := range []client.Object{enforced, preview, retained, everywhere} {
 		expectReady(ctx, p)
 	}
-	expectStalled(ctx, unsupported, "NotSupported")
+	expectStalled(ctx, refused, "ProtectedNamespace")
 	// One with a history.
 	remove(ctx, policyOf(ctx, one, "web"))
 	Eventually(func() int64 { return corrections(ctx, enforced) }).Should(BeEquivalentTo(1))
 
-	namespaces, profiles = []string{one, two}, []client.Object{enforced, preview, unsupported, everywhere}
+	namespaces, profiles = []string{one, two}, []client.Object{enforced, preview, retained, refused, everywhere}
 	expectRest(ctx, namespaces, profiles)
 	return namespaces, profiles
 }

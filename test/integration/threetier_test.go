@@ -119,8 +119,8 @@ var _ = Describe("The kstatus of a profile, which Flux and Argo CD go by", func(
 	})
 
 	It("is Failed when somebody must act", func(ctx SpecContext) {
-		profile := newProfile(ctx, newNamespace(ctx, nil), "shop", "tiers: []\ndeletionPolicy: Retain")
-		expectStalled(ctx, profile, "NotSupported")
+		profile := newProfile(ctx, "kube-public", newName("shop"), "tiers: []")
+		expectStalled(ctx, profile, "ProtectedNamespace")
 		Expect(kstatusOf(profile)).To(Equal(kstatus.FailedStatus))
 	})
 
