@@ -52,7 +52,8 @@ func (c *compilation) policy(tier string, spec networkingv1.NetworkPolicySpec, p
 		Spec: spec,
 	}
 	if c.profile.Retains() {
-		// From the beginning, not when the profile goes: then it would be too late. See docs/decisions.
+		// From the beginning, not when the profile goes: then it would be too late, see
+		// docs/decisions/0009-retained-policies-have-no-owner.md.
 		policy.Annotations[v1alpha1.AnnotationRetainedFor] = RetainedFor(key)
 		return policy
 	}

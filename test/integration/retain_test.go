@@ -167,6 +167,23 @@ var _ = Describe("A cluster profile with deletionPolicy Retain", func() {
 		Eventually(func() []string { return tiers(ctx, namespaces[1]) }).Should(BeEmpty())
 	})
 
+	It("leaves policies that are found and removed as the operations guide says", func(ctx SpecContext) {
+		profile, namespaces, _ := start(ctx)
+		owned := newProfile(ctx, namespaces[0], "shop", twoTiers)
+		expectReady(ctx, owned)
+		kubectl(ctx, "delete", "csegp", profile.Name, "--timeout=60s")
+		shown := kubectl(ctx, "get", "networkpolicies", "-A", "-l", "app.kubernetes.io/managed-by=firebreak", "-o",
+			`custom-columns=NAMESPACE:.metadata.namespace,NAME:.metadata.name,OWNER:.metadata.ownerReferences[0].name,RETAINED-FOR:.metadata.annotations.firebreak\.dev/retained-for`)
+		Expect(shown).To(MatchRegexp(`(?m)^%s +csegp\.%s\.web-\w+ +<none> +ClusterSegmentationProfile/%[2]s$`, namespaces[1], profile.Name))
+		Expect(shown).To(MatchRegexp(`(?m)^%s +segp\.shop\.web-\w+ +shop +<none>$`, namespaces[0]))
+		left := "firebreak.dev/profile-kind=ClusterSegmentationProfile,firebreak.dev/profile=" + profile.Name
+		kubectl(ctx, "delete", "networkpolicies", "-A", "-l", left+",firebreak.dev/tier=default-deny")
+		Expect(tiers(ctx, namespaces[1])).To(ConsistOf("web", "db"))
+		kubectl(ctx, "delete", "networkpolicies", "-A", "-l", left)
+		Expect(tiers(ctx, namespaces[1])).To(BeEmpty())
+		Consistently(func() []string { return tiers(ctx, namespaces[0]) }).Should(ConsistOf("web", "db", "default-deny"))
+	})
+
 	It("is switched both ways without a change of any spec", func(ctx SpecContext) {
 		profile, namespaces, _ := start(ctx)
 		before := policies(ctx, namespaces[0])
