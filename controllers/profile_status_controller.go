@@ -204,8 +204,7 @@ func (r *ProfileStatusReconciler) hasPolicies(ctx context.Context, reader client
 		return false, fmt.Errorf("list the policies of %s: %w", p.Key, err)
 	}
 	for i := range list.Items {
-		key, uid, ok := plan.Owner(&list.Items[i])
-		if !ok || key != p.Key || uid != p.UID || ((p.Retains() || p.Orphaning) && !plan.IsOwned(&list.Items[i])) {
+		if !holds(p, &list.Items[i]) {
 			continue
 		}
 		ns, err := r.reader.Namespace(ctx, list.Items[i].Namespace)
@@ -217,6 +216,15 @@ func (r *ProfileStatusReconciler) hasPolicies(ctx context.Context, reader client
 		}
 	}
 	return false, nil
+}
+
+// holds says whether a deleted profile must not go before something became of this policy.
+func holds(p snapshot.Profile, policy *networkingv1.NetworkPolicy) bool {
+	key, uid, ok := plan.Owner(policy)
+	if !ok || key != p.Key || uid != p.UID {
+		return false
+	}
+	return plan.IsOwned(policy) || (!p.Retains() && !p.Orphaning)
 }
 
 func (r *ProfileStatusReconciler) setFinalizer(ctx context.Context, obj client.Object, change func(client.Object, string) bool) error {
