@@ -15,6 +15,7 @@ import (
 	"firebreak.dev/firebreak/internal/compiler"
 	"firebreak.dev/firebreak/internal/events"
 	"firebreak.dev/firebreak/internal/ledger"
+	"firebreak.dev/firebreak/internal/metrics"
 	"firebreak.dev/firebreak/internal/plan"
 	"firebreak.dev/firebreak/internal/report"
 	"firebreak.dev/firebreak/internal/snapshot"
@@ -33,13 +34,14 @@ const (
 
 // NamespaceReconciler keeps the NetworkPolicies of one namespace as all profiles together want them.
 type NamespaceReconciler struct {
-	client client.Client
-	reader *cluster.Reader
-	ledger *ledger.Ledger
-	events *events.Recorder
-	writes *ownWrites
-	facts  *factIndex
-	graves *tombstones
+	client  client.Client
+	reader  *cluster.Reader
+	ledger  *ledger.Ledger
+	events  *events.Recorder
+	metrics *metrics.Metrics
+	writes  *ownWrites
+	facts   *factIndex
+	graves  *tombstones
 }
 
 // Reconcile brings one namespace to what its profiles want.
@@ -117,6 +119,7 @@ func (r *NamespaceReconciler) converge(ctx context.Context, s snapshot.Snapshot,
 		r.writes.begin(namespace, set)
 	}
 	result := applier.Apply(ctx, r.client, set)
+	r.metrics.Wrote(result)
 	r.writes.remember(namespace, result.Written)
 	r.note(ctx, namespace, result.Written)
 	if isStale(result) {
@@ -143,7 +146,7 @@ func (r *NamespaceReconciler) note(ctx context.Context, namespace string, writte
 	logger := log.FromContext(ctx)
 	for _, w := range written {
 		name := types.NamespacedName{Namespace: namespace, Name: w.Change.Name()}
-		logger.Info("Wrote network policy", "policy", name.String(), "action", action(w.Change), "profile", w.Change.Profile.String(), "drift", w.Change.Drift)
+		logger.Info("Wrote network policy", "policy", name.String(), "action", w.Change.Action(), "profile", w.Change.Profile.String(), "drift", w.Change.Drift)
 		if w.Change.Drift == "" {
 			continue
 		}
@@ -152,16 +155,6 @@ func (r *NamespaceReconciler) note(ctx context.Context, namespace string, writte
 			r.events.DriftCorrected(profile, name, w.Change.Drift)
 		}
 	}
-}
-
-func action(c plan.Change) string {
-	switch {
-	case c.Live == nil:
-		return "create"
-	case c.Desired == nil:
-		return "delete"
-	}
-	return "update"
 }
 
 // profileObject returns a profile as an event needs it; nil when it is gone.

@@ -17,6 +17,7 @@ import (
 	"firebreak.dev/firebreak/internal/cluster"
 	"firebreak.dev/firebreak/internal/events"
 	"firebreak.dev/firebreak/internal/ledger"
+	"firebreak.dev/firebreak/internal/metrics"
 	"firebreak.dev/firebreak/internal/plan"
 	"firebreak.dev/firebreak/internal/report"
 	"firebreak.dev/firebreak/internal/snapshot"
@@ -33,13 +34,14 @@ const (
 
 // ProfileStatusReconciler folds what became of a profile's namespaces into its status. One serves each kind.
 type ProfileStatusReconciler struct {
-	kind   v1alpha1.Kind
-	client client.Client
-	reader *cluster.Reader
-	ledger *ledger.Ledger
-	pods   *cluster.Pods
-	events *events.Recorder
-	writes *statusClock
+	kind    v1alpha1.Kind
+	client  client.Client
+	reader  *cluster.Reader
+	ledger  *ledger.Ledger
+	pods    *cluster.Pods
+	events  *events.Recorder
+	metrics *metrics.Metrics
+	writes  *statusClock
 }
 
 // Reconcile writes the status of one profile where it differs, and guards the deletion of cluster profiles.
@@ -52,10 +54,12 @@ func (r *ProfileStatusReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 		if apierrors.IsNotFound(err) {
 			r.ledger.ForgetProfile(key)
 			r.writes.forget(key)
+			r.metrics.Forget(key)
 			return ctrl.Result{}, nil
 		}
 		return ctrl.Result{}, fmt.Errorf("read %s: %w", key, err)
 	}
+	r.metrics.Seen(key, obj.GetUID(), obj.GetGeneration())
 	if r.lacksFinalizer(obj) {
 		return ctrl.Result{}, r.setFinalizer(ctx, obj, controllerutil.AddFinalizer)
 	}
@@ -86,7 +90,8 @@ func (r *ProfileStatusReconciler) lacksFinalizer(obj client.Object) bool {
 
 // write brings the live status to what is known, no more often than it should.
 func (r *ProfileStatusReconciler) write(ctx context.Context, obj client.Object, in report.Input) (ctrl.Result, error) {
-	next := report.Status(in)
+	next, findings := report.StatusAndFindings(in)
+	r.metrics.Reported(in, next, findings)
 	if equality.Semantic.DeepEqual(in.Previous, next) {
 		return ctrl.Result{}, nil
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -22,6 +23,7 @@ import (
 	"firebreak.dev/firebreak/internal/cluster"
 	"firebreak.dev/firebreak/internal/events"
 	"firebreak.dev/firebreak/internal/ledger"
+	"firebreak.dev/firebreak/internal/metrics"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
@@ -39,6 +41,8 @@ type Options struct {
 	Cluster snapshot.Options
 	// Workers is the number of namespaces that are worked on at once; at least 1.
 	Workers int
+	// Registerer is where the metrics about profiles go; nil when nobody asks for them.
+	Registerer prometheus.Registerer
 	// NamePrefix distinguishes the controllers of several managers in one process; empty otherwise.
 	NamePrefix string
 }
@@ -77,16 +81,23 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	}
 	recorder := events.NewRecorder(mgr.GetEventRecorder("firebreak"))
 	record := ledger.New(queues.onOutcome)
+	meter := metrics.New(mgr.Elected(), time.Now)
+	if o.Registerer != nil {
+		if err := o.Registerer.Register(meter); err != nil {
+			return fmt.Errorf("register the metrics: %w", err)
+		}
+	}
 	for _, kind := range []v1alpha1.Kind{v1alpha1.KindSegmentationProfile, v1alpha1.KindClusterSegmentationProfile} {
 		r := &ProfileStatusReconciler{
-			kind: kind, client: mgr.GetClient(), reader: reader, ledger: record, pods: pods, events: recorder, writes: newStatusClock(),
+			kind: kind, client: mgr.GetClient(), reader: reader, ledger: record, pods: pods, events: recorder, metrics: meter,
+			writes: newStatusClock(),
 		}
 		if err := r.setup(mgr, o, queues); err != nil {
 			return fmt.Errorf("set up the status controller of %s: %w", kind, err)
 		}
 	}
 	r := &NamespaceReconciler{
-		client: mgr.GetClient(), reader: reader, ledger: record, events: recorder, writes: newOwnWrites(),
+		client: mgr.GetClient(), reader: reader, ledger: record, events: recorder, metrics: meter, writes: newOwnWrites(),
 		facts: newFactIndex(), graves: newTombstones(),
 	}
 	if err := r.setup(mgr, o, queues); err != nil {

@@ -14,9 +14,11 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/controllers"
+	"firebreak.dev/firebreak/internal/metrics"
 )
 
 func main() {
@@ -67,14 +69,17 @@ func newManager(o options) (ctrl.Manager, error) {
 			return nil, fmt.Errorf("build the scheme: %w", err)
 		}
 	}
-	metrics, err := metricsServer(o)
+	server, err := metricsServer(o)
 	if err != nil {
 		return nil, err
+	}
+	if err := ctrlmetrics.Registry.Register(metrics.NewBuildInfo(version())); err != nil {
+		return nil, fmt.Errorf("register the metrics: %w", err)
 	}
 	mgr, err := ctrl.NewManager(config, manager.Options{
 		Scheme:                        scheme,
 		Cache:                         controllers.CacheOptions(o.cluster),
-		Metrics:                       metrics,
+		Metrics:                       server,
 		HealthProbeBindAddress:        o.probeAddress,
 		LeaderElection:                o.leaderElect,
 		LeaderElectionID:              "controller-manager.firebreak.dev",
@@ -89,7 +94,7 @@ func newManager(o options) (ctrl.Manager, error) {
 			return nil, fmt.Errorf("add a health check: %w", err)
 		}
 	}
-	if err := controllers.Setup(mgr, controllers.Options{Cluster: o.cluster, Workers: o.workers}); err != nil {
+	if err := controllers.Setup(mgr, controllers.Options{Cluster: o.cluster, Workers: o.workers, Registerer: ctrlmetrics.Registry}); err != nil {
 		return nil, err
 	}
 	return mgr, nil

@@ -45,13 +45,13 @@ func (a *application) held() func(snapshot.ProfileKey) bool {
 	all, refused := false, map[snapshot.ProfileKey]bool{}
 	for _, f := range a.result.Failures {
 		refused[f.Change.Profile] = true
-		all = all || !isRefusal(f.Err)
+		all = all || !IsRefusal(f.Err)
 	}
 	return func(profile snapshot.ProfileKey) bool { return all || refused[profile] }
 }
 
-// isRefusal says whether an error means that the same write will be refused again until somebody changes something.
-func isRefusal(err error) bool {
+// IsRefusal says whether an error means that the same write will be refused again until somebody changes something.
+func IsRefusal(err error) bool {
 	return apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsRequestEntityTooLargeError(err)
 }
 

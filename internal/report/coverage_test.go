@@ -95,9 +95,12 @@ func TestFindingsAreCappedAndCountedWhole(t *testing.T) {
 	}
 	conflict := finding.New(v1alpha1.CodeNameConflict, "b", "NetworkPolicy y", "x")
 	input.Namespaces[1].Outcome.Findings = []v1alpha1.Finding{conflict, input.Namespaces[0].Outcome.Findings[0]}
-	status := Status(input)
+	status, all := StatusAndFindings(input)
 	if len(status.Findings) != 50 || status.Findings[0] != conflict {
 		t.Errorf("%d findings, the first %v", len(status.Findings), status.Findings[0])
+	}
+	if len(all) != 71 {
+		t.Errorf("%d findings in all", len(all))
 	}
 	if want := (v1alpha1.FindingCounts{Error: 1, Warning: 70}); *status.FindingCounts != want {
 		t.Errorf("counts %+v, want %+v", *status.FindingCounts, want)

@@ -32,6 +32,9 @@ const (
 	Released State = "Released"
 )
 
+// States lists the states there are.
+func States() []State { return []State{Applied, Applying, Failed, Conflicted, Frozen, Removed} }
+
 // Outcome is what became of one profile in one namespace.
 type Outcome struct {
 	UID        types.UID

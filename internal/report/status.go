@@ -17,10 +17,17 @@ import (
 // began, or the pods have not been listed, a status that an earlier one wrote for the same generation and number of
 // namespaces stands, unless a namespace examined so far contradicts it.
 func Status(in Input) v1alpha1.ProfileStatus {
+	status, _ := StatusAndFindings(in)
+	return status
+}
+
+// StatusAndFindings returns the status that a profile should have, and all findings, of which the status lists at most
+// finding.MaxInStatus.
+func StatusAndFindings(in Input) (v1alpha1.ProfileStatus, []v1alpha1.Finding) {
 	t := tallyOf(in)
 	verdict := judge(in, t)
 	if (verdict.unexamined || !in.PodsKnown) && standsStill(in, t) {
-		return withDrift(in.Previous, in.Drift)
+		return withDrift(in.Previous, in.Drift), in.Previous.Findings
 	}
 	coverage := cover(in)
 	status := v1alpha1.ProfileStatus{
@@ -43,7 +50,7 @@ func Status(in Input) v1alpha1.ProfileStatus {
 		status.Findings = nil
 	}
 	status.Conditions = conditions(in, verdict, coverage, findings)
-	return withDrift(status, in.Drift)
+	return withDrift(status, in.Drift), findings
 }
 
 // Examined says whether every selected namespace is known for this generation of the profile.

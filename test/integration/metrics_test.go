@@ -12,6 +12,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/test/harness"
 )
 
@@ -44,6 +45,81 @@ var _ = Describe("The metrics", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(response.Body.Close()).To(Succeed())
 		Expect(response.StatusCode).To(Equal(http.StatusBadRequest))
+	})
+})
+
+var _ = Describe("The metrics about profiles", func() {
+	const segp = `{kind="SegmentationProfile"`
+	series := func(ctx context.Context, name string) func(Gomega) float64 {
+		return func(g Gomega) float64 { return scrape(ctx, g)[name] }
+	}
+
+	BeforeEach(func(ctx SpecContext) {
+		// Those that earlier specs left go on their own.
+		Eventually(func(g Gomega) {
+			var list v1alpha1.SegmentationProfileList
+			g.Expect(k8s.List(ctx, &list)).To(Succeed())
+			g.Expect(list.Items).To(BeEmpty())
+			now := scrape(ctx, g)
+			for _, ready := range []string{"true", "false", "unknown"} {
+				g.Expect(now).To(HaveKeyWithValue("firebreak_profiles"+segp+`,ready="`+ready+`"}`, 0.0))
+			}
+		}, "60s").Should(Succeed())
+	})
+
+	It("follow a profile from its beginning to its end", func(ctx SpecContext) {
+		namespace := newNamespace(ctx, nil)
+		profile := newProfile(ctx, namespace, "shop", twoTiers)
+		expectReady(ctx, profile)
+		Eventually(func(g Gomega) {
+			now := scrape(ctx, g)
+			g.Expect(now).To(HaveKeyWithValue("firebreak_policies"+segp+"}", 3.0))
+			g.Expect(now).To(HaveKeyWithValue("firebreak_profiles"+segp+`,ready="true"}`, 1.0))
+			g.Expect(now).To(HaveKeyWithValue("firebreak_namespaces"+segp+`,state="applied"}`, 1.0))
+			g.Expect(now).To(HaveKeyWithValue("firebreak_not_converged_seconds"+segp+"}", 0.0))
+			g.Expect(now).To(HaveKeyWithValue(`firebreak_findings{code="TierSelectsNothing",severity="Warning"}`, 2.0))
+			g.Expect(now).To(HaveKey(HavePrefix("firebreak_build_info{")))
+		}).Should(Succeed())
+
+		remove(ctx, profile)
+		Eventually(series(ctx, "firebreak_profiles"+segp+`,ready="true"}`)).Should(BeZero())
+		Expect(scrape(ctx, NewWithT(GinkgoT()))).To(SatisfyAll(
+			HaveKeyWithValue("firebreak_policies"+segp+"}", 0.0),
+			Not(HaveKey(`firebreak_findings{code="TierSelectsNothing",severity="Warning"}`)),
+		))
+	})
+
+	It("count corrections by what was changed, and the writes they took", func(ctx SpecContext) {
+		namespace := newNamespace(ctx, nil)
+		expectReady(ctx, newProfile(ctx, namespace, "shop", twoTiers))
+		before := scrape(ctx, NewWithT(GinkgoT()))
+		patchObject(ctx, policyOf(ctx, namespace, "db"), map[string]any{"metadata": map[string]any{"labels": map[string]any{v1alpha1.LabelTier: nil}}})
+		patchObject(ctx, policyOf(ctx, namespace, "default-deny"), map[string]any{"spec": map[string]any{"egress": []any{map[string]any{}}}})
+		remove(ctx, policyOf(ctx, namespace, "web"))
+		for name, more := range map[string]float64{
+			`firebreak_drift_corrections_total{change="metadata"}`:            1,
+			`firebreak_drift_corrections_total{change="spec"}`:                1,
+			`firebreak_drift_corrections_total{change="deleted"}`:             1,
+			`firebreak_policy_writes_total{action="update",result="success"}`: 2,
+			`firebreak_policy_writes_total{action="create",result="success"}`: 1,
+			`firebreak_policy_writes_total{action="update",result="refused"}`: 0,
+		} {
+			Expect(before).To(HaveKey(name))
+			Eventually(series(ctx, name)).Should(Equal(before[name]+more), name)
+		}
+	})
+
+	It("tell of a conflict, and for how long it has lasted", func(ctx SpecContext) {
+		namespace := newNamespace(ctx, nil)
+		newForeignPolicy(ctx, namespace, nameOfPolicy(ctx, "web"))
+		expectStalled(ctx, newProfile(ctx, namespace, "shop", twoTiers), "NameConflict")
+		Eventually(func(g Gomega) {
+			now := scrape(ctx, g)
+			g.Expect(now).To(HaveKeyWithValue(`firebreak_findings{code="NameConflict",severity="Error"}`, 1.0))
+			g.Expect(now).To(HaveKeyWithValue("firebreak_namespaces"+segp+`,state="conflicted"}`, 1.0))
+			g.Expect(now).To(HaveKeyWithValue("firebreak_profiles"+segp+`,ready="false"}`, 1.0))
+			g.Expect(now).To(HaveKeyWithValue("firebreak_not_converged_seconds"+segp+"}", BeNumerically(">", 1)))
+		}).Should(Succeed())
 	})
 })
 

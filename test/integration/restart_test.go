@@ -3,6 +3,7 @@ package integration_test
 import (
 	"context"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -85,13 +86,26 @@ var _ = Describe("The operator", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(standby.WaitReady(ctx, time.Minute)).To(Succeed())
 		leader := holder(ctx)
+		expectToKnowProfiles(ctx, operator, true)
+		expectToKnowProfiles(ctx, standby, false)
 		stopOperator()
 		operator = standby
 		patchObject(ctx, policyOf(ctx, namespace, "default-deny"), map[string]any{"spec": map[string]any{"egress": []any{map[string]any{}}}})
 		Eventually(func() int { return len(policyOf(ctx, namespace, "default-deny").Spec.Egress) }, "5s").Should(BeZero())
 		Expect(holder(ctx)).NotTo(Or(BeEmpty(), Equal(leader)))
+		expectToKnowProfiles(ctx, operator, true)
 	})
 })
+
+// expectToKnowProfiles says whether the metrics of a replica speak of profiles.
+func expectToKnowProfiles(ctx context.Context, replica *harness.Manager, knows bool) {
+	GinkgoHelper()
+	code, body, err := replica.Metrics(ctx, scraper)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(code).To(Equal(http.StatusOK))
+	Expect(strings.Contains(body, "\nfirebreak_profiles{")).To(Equal(knows))
+	Expect(body).To(ContainSubstring("\nfirebreak_build_info{"))
+}
 
 // everyKindOfProfile makes profiles in every state that lasts, and waits until they are in it and stay so.
 func everyKindOfProfile(ctx context.Context) (namespaces []string, profiles []client.Object) {
