@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ import (
 
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/finding"
+	"firebreak.dev/firebreak/internal/metrics"
 	"firebreak.dev/firebreak/test/harness"
 )
 
@@ -175,6 +177,32 @@ func TestOperationsNamesEveryEvent(t *testing.T) {
 		if !strings.Contains(read(t, "docs/operations.md"), "`"+reason+"`") {
 			t.Errorf("docs/operations.md does not name the event %s", reason)
 		}
+	}
+}
+
+func TestOperationsListsEveryMetricWithItsLabels(t *testing.T) {
+	var declared, listed [][]string
+	values := map[string]string{}
+	for _, metric := range metrics.Catalogue() {
+		var labels []string
+		for _, label := range metric.Labels {
+			labels = append(labels, label.Name)
+			if label.Values != nil {
+				values[label.Name] = strings.Join(label.Values, ", ")
+			}
+		}
+		declared = append(declared, []string{metric.Name, metric.Type, strings.Join(labels, ", "), metric.Help})
+	}
+	listed = rows(t, "docs/operations.md", "| metric | type | labels | meaning |")
+	if !reflect.DeepEqual(declared, listed) {
+		t.Errorf("docs/operations.md lists %q\nthe operator has %q", listed, declared)
+	}
+	explained := map[string]string{}
+	for _, row := range rows(t, "docs/operations.md", "| label | values |") {
+		explained[row[0]] = row[1]
+	}
+	if !maps.Equal(values, explained) {
+		t.Errorf("docs/operations.md lists the labels %q\nthe operator has %q", explained, values)
 	}
 }
 
