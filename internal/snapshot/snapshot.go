@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -18,10 +17,9 @@ type Snapshot struct {
 	// Profiles are all that could matter here, in the order of Profile.Compare: the SegmentationProfiles of the
 	// namespace and every ClusterSegmentationProfile, also those that do not select the namespace.
 	Profiles []Profile
-	// Services are those of the namespaces where the cluster's DNS may be found; others may be among them.
-	Services []corev1.Service
 	// Policies are the NetworkPolicies that are in the namespace now, ours and others.
 	Policies []*networkingv1.NetworkPolicy
+	Facts    Facts
 	Options  Options
 }
 
@@ -42,6 +40,8 @@ type Options struct {
 	NodeLocalDNS []netip.Addr
 	// ClusterCIDRs are public ranges that the cluster itself uses, so not the internet.
 	ClusterCIDRs []netip.Prefix
+	// NodeCIDRs are the ranges in which all nodes' addresses lie; nil when that is not known.
+	NodeCIDRs []netip.Prefix
 	// AllowNAT64 counts 64:ff9b::/96 to the internet, which reaches private IPv4 addresses through a translator.
 	AllowNAT64 bool
 }
@@ -67,4 +67,18 @@ func (o Options) DNSNamespaces() []string {
 	}
 	slices.Sort(namespaces)
 	return slices.Compact(namespaces)
+}
+
+// MayBeDNS says whether a Service could be taken for the cluster's DNS: by --dns-service, else by its name or label.
+func (o Options) MayBeDNS(namespace, name string, labels map[string]string) bool {
+	if len(o.DNSServices) > 0 {
+		return slices.Contains(o.DNSServices, types.NamespacedName{Namespace: namespace, Name: name})
+	}
+	switch namespace {
+	case "kube-system":
+		return name == "kube-dns" || labels["k8s-app"] == "kube-dns"
+	case "openshift-dns":
+		return name == "dns-default"
+	}
+	return false
 }
