@@ -20,7 +20,6 @@ const (
 	ReasonProgressing        = "Progressing"
 	ReasonApplyFailed        = "ApplyFailed"
 	ReasonInvalid            = "Invalid"
-	ReasonNotSupported       = "NotSupported"
 	ReasonProtectedNamespace = "ProtectedNamespace"
 	ReasonNameConflict       = "NameConflict"
 	ReasonDeleting           = "Deleting"

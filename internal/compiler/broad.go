@@ -46,7 +46,7 @@ func (c *compilation) resolveIPBlocks(p v1alpha1.IPBlocksPeer, place string) pee
 // than the widest network and more addresses of it are public and not excluded than such a network has: exceptions are
 // no excuse unless they leave little, and private ranges may be named whole.
 func broadRanges(include, exclude []netip.Prefix) []string {
-	notPublic := append(specialUse(), specialUseIPv6()...)
+	notPublic := append(ipset.SpecialUse(), specialUseIPv6()...)
 	var widest4, widest6 netip.Prefix
 	for _, block := range ipset.Blocks(include, append(notPublic, exclude...)) {
 		widest, bits := &widest4, widestIPv4

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"firebreak.dev/firebreak/internal/ipset"
 )
 
 func TestBroadRanges(t *testing.T) {
@@ -100,7 +102,7 @@ func broadByCounting(include, exclude []netip.Prefix) string {
 	included.fill(include, true)
 	left.fill(include, true)
 	left.fill(exclude, false)
-	left.fill(specialUse(), false)
+	left.fill(ipset.SpecialUse(), false)
 	whole := func(p netip.Prefix) bool {
 		first, n := partsOf(p)
 		return !slices.Contains(included[first:first+n], false)

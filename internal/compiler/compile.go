@@ -1,6 +1,7 @@
 package compiler
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -38,8 +39,8 @@ type Output struct {
 	Policies []networkingv1.NetworkPolicy
 	// Findings of the compilation, sorted.
 	Findings []v1alpha1.Finding
-	// ReadDNS: the policies depend on where the cluster's DNS is.
-	ReadDNS bool
+	// Facts are those that the policies and findings depend on, sorted.
+	Facts []snapshot.Fact
 }
 
 // Compile returns what each profile of the snapshot wants in the snapshot's namespace, in the snapshot's order of
@@ -66,12 +67,13 @@ func compileProfile(s snapshot.Snapshot, p snapshot.Profile) Output {
 	if out.Disposition != Enforce && out.Disposition != Preview {
 		return out
 	}
-	c := &compilation{snapshot: s, profile: p}
+	c := &compilation{snapshot: s, profile: p, facts: map[snapshot.Fact]bool{}}
 	policies, err := c.policies()
 	if err != nil {
 		return Output{Profile: p, Disposition: Freeze, Selected: out.Selected}
 	}
-	out.Policies, out.Findings, out.ReadDNS = policies, finding.Sort(c.findings), c.readDNS
+	out.Policies, out.Findings = policies, finding.Sort(c.findings)
+	out.Facts = slices.SortedFunc(maps.Keys(c.facts), snapshot.Fact.Compare)
 	return out
 }
 
@@ -84,7 +86,7 @@ func dispose(p snapshot.Profile, selected, protected bool) Disposition {
 		return Parting(p)
 	case protected:
 		return Remove
-	case len(validation.Validate(p)) > 0 || len(validation.Unsupported(p)) > 0:
+	case len(validation.Validate(p)) > 0:
 		// Also when the namespace is not selected: an invalid spec takes nothing away.
 		return Freeze
 	case !selected:
@@ -108,7 +110,7 @@ type compilation struct {
 	snapshot snapshot.Snapshot
 	profile  snapshot.Profile
 	findings []v1alpha1.Finding
-	readDNS  bool
+	facts    map[snapshot.Fact]bool
 }
 
 func (c *compilation) policies() ([]networkingv1.NetworkPolicy, error) {
@@ -133,7 +135,15 @@ func (c *compilation) policies() ([]networkingv1.NetworkPolicy, error) {
 	return policies, nil
 }
 
+// read notes that the outcome depends on a fact.
+func (c *compilation) read(fact snapshot.Fact) { c.facts[fact] = true }
+
 func (c *compilation) find(code v1alpha1.FindingCode, place, format string, args ...any) {
-	// Without a namespace: what the compiler finds follows from the profile and the cluster and holds in every one.
+	// Without a namespace: most of what the compiler finds follows from the profile and the cluster, and holds in every one.
 	c.findings = append(c.findings, finding.New(code, "", place, format, args...))
+}
+
+// findHere notes a finding that may not hold in other namespaces.
+func (c *compilation) findHere(code v1alpha1.FindingCode, place, format string, args ...any) {
+	c.findings = append(c.findings, finding.New(code, c.snapshot.Namespace.Name, place, format, args...))
 }

@@ -15,6 +15,7 @@ import (
 	"firebreak.dev/firebreak/internal/ipset"
 	"firebreak.dev/firebreak/internal/networkpolicy"
 	"firebreak.dev/firebreak/internal/selector"
+	"firebreak.dev/firebreak/internal/snapshot"
 )
 
 const dnsPort = 53
@@ -40,7 +41,7 @@ func (c *compilation) dnsFlows(tier v1alpha1.ClusterTier) []flow {
 // Service's selector at the target port, the Service's addresses, and the node-local cache, which runs on the host
 // network where only an address matches.
 func (c *compilation) clusterDNS() []flow {
-	c.readDNS = true
+	c.read(snapshot.Fact{Kind: snapshot.FactDNS})
 	services := c.findDNS()
 	var flows []flow
 	for _, s := range services {
@@ -69,7 +70,7 @@ func (c *compilation) findDNS() []corev1.Service {
 		return found
 	}
 	var labelled []corev1.Service
-	for _, s := range c.snapshot.Services {
+	for _, s := range c.snapshot.Facts.Services {
 		if s.Namespace == metav1.NamespaceSystem && s.Labels["k8s-app"] == "kube-dns" && len(servedDNSPorts(s)) > 0 {
 			labelled = append(labelled, s)
 		}
@@ -96,7 +97,7 @@ func (c *compilation) toldDNS(names []types.NamespacedName) []corev1.Service {
 func (c *compilation) servicesNamed(names ...types.NamespacedName) []corev1.Service {
 	var out []corev1.Service
 	for _, name := range names {
-		for _, s := range c.snapshot.Services {
+		for _, s := range c.snapshot.Facts.Services {
 			if s.Namespace == name.Namespace && s.Name == name.Name {
 				out = append(out, s)
 			}
@@ -125,11 +126,7 @@ func dnsServiceFlows(s corev1.Service) []flow {
 	}
 	var pods, addresses []v1alpha1.Port
 	for _, p := range served {
-		target := p.TargetPort
-		if target == (intstr.IntOrString{}) {
-			target = intstr.FromInt32(p.Port) // what the API server would have written
-		}
-		pods = append(pods, v1alpha1.Port{Port: target, Protocol: p.Protocol})
+		pods = append(pods, v1alpha1.Port{Port: targetPort(p), Protocol: p.Protocol})
 		addresses = append(addresses, v1alpha1.Port{Port: intstr.FromInt32(p.Port), Protocol: p.Protocol})
 	}
 	var flows []flow

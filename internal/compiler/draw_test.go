@@ -37,7 +37,7 @@ func (d drawer) cluster() cluster {
 	for i := range 1 + d.IntN(3) {
 		c.profiles = append(c.profiles, d.profile(i))
 	}
-	c.services = d.services()
+	c.facts = d.facts()
 	if d.IntN(4) == 0 {
 		c.options.NodeLocalDNS = nil
 	}
@@ -46,27 +46,6 @@ func (d drawer) cluster() cluster {
 	}
 	c.options.AllowNAT64 = d.IntN(4) == 0
 	return c
-}
-
-func (d drawer) services() []corev1.Service {
-	var out []corev1.Service
-	for i := range d.IntN(3) {
-		s := corev1.Service{ObjectMeta: metav1.ObjectMeta{
-			Name: one(d, "kube-dns", "coredns"), Namespace: "kube-system", Labels: map[string]string{"k8s-app": "kube-dns"},
-		}}
-		if i > 0 {
-			s.Name = fmt.Sprint("dns", i)
-		}
-		s.Spec.Selector = one(d, nil, map[string]string{"k8s-app": "kube-dns"})
-		s.Spec.ClusterIPs = one(d, []string{"None"}, []string{"10.96.0.10"}, []string{"10.96.0.10", "fd00::a"})
-		for _, protocol := range []corev1.Protocol{corev1.ProtocolUDP, corev1.ProtocolTCP} {
-			s.Spec.Ports = append(s.Spec.Ports, corev1.ServicePort{
-				Port: 53, Protocol: protocol, TargetPort: one(d, intstr.FromInt32(53), intstr.FromInt32(5353), intstr.FromString("dns"), intstr.IntOrString{}),
-			})
-		}
-		out = append(out, s)
-	}
-	return out
 }
 
 func (d drawer) profile(number int) snapshot.Profile {
@@ -141,6 +120,10 @@ func (d drawer) entry(number int, p snapshot.Profile) v1alpha1.AllowEntry {
 		entry.From = d.strangers()
 	case 1:
 		entry.To, entry.Ports = d.strangers(), d.ports(false)
+		if slices.ContainsFunc(entry.To, func(p v1alpha1.Peer) bool { return p.KubeAPIServer != nil }) {
+			// It brings its own ports, so only others that do may stand beside it.
+			entry.To, entry.Ports = []v1alpha1.Peer{{KubeAPIServer: &v1alpha1.KubeAPIServerPeer{}}, d.ownPorts()}, nil
+		}
 	}
 	return entry
 }
@@ -163,6 +146,7 @@ func (d drawer) strangers() []v1alpha1.Peer {
 			v1alpha1.Peer{IPBlocks: d.ipBlocks()},
 			v1alpha1.Peer{Internet: &v1alpha1.InternetPeer{Except: one(d, nil, []string{"8.8.8.8/32", "192.0.0.0/8", "2606:4700::/32"}, []string{"0.0.0.0/1", "128.0.0.0/1"})}},
 			v1alpha1.Peer{Anywhere: &v1alpha1.AnywherePeer{}},
+			d.lookedUp(),
 		))
 	}
 	return out
@@ -190,7 +174,7 @@ func (d drawer) ipBlocks() *v1alpha1.IPBlocksPeer {
 // shuffled returns the cluster with every list whose order means nothing in another order.
 func (d drawer) shuffled(c cluster) cluster {
 	out := c
-	out.services, out.profiles = shuffle(d, c.services), nil
+	out.facts, out.profiles = d.shuffledFacts(c.facts), nil
 	for _, p := range shuffle(d, c.profiles) {
 		p.Tiers, p.Allow = shuffle(d, p.Tiers), shuffle(d, p.Allow)
 		for i := range p.Tiers {

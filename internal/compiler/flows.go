@@ -38,15 +38,16 @@ func (c *compilation) ingressFlows(tier v1alpha1.ClusterTier, entry v1alpha1.All
 	}
 	var flows []flow
 	for i, source := range entry.From {
-		peers := c.resolve(source, tier, place(entry, "from", i))
-		if peers.isEmpty() || len(ports) == 0 {
-			// No ports would open every port; validation has refused such a profile, so this is a second lock.
-			continue
+		for _, t := range c.resolveSource(source, tier, place(entry, "from", i)) {
+			if t.peers.isEmpty() || len(ports) == 0 {
+				// No ports would open every port; validation has refused such a profile, so this is a second lock.
+				continue
+			}
+			flows = append(flows, flow{
+				direction: networkpolicy.Ingress, peers: t.peers, ports: ports,
+				purpose: sentence(entry, "accepts "+describePeer(source), ports),
+			})
 		}
-		flows = append(flows, flow{
-			direction: networkpolicy.Ingress, peers: peers, ports: ports,
-			purpose: sentence(entry, "accepts "+describePeer(source), ports),
-		})
 	}
 	return flows
 }
@@ -57,19 +58,15 @@ func (c *compilation) egressFlows(tier v1alpha1.ClusterTier, entry v1alpha1.Allo
 	}
 	var flows []flow
 	for i, destination := range entry.To {
-		ports := entry.Ports
-		if len(ports) == 0 && destination.Tier != "" {
-			other, _ := c.profile.Tier(destination.Tier)
-			ports = other.Ports
+		for _, t := range c.resolveDestination(destination, entry.Ports, tier, place(entry, "to", i)) {
+			if t.peers.isEmpty() || len(t.ports) == 0 {
+				continue // as above
+			}
+			flows = append(flows, flow{
+				direction: networkpolicy.Egress, peers: t.peers, ports: t.ports,
+				purpose: sentence(entry, "connects to "+describePeer(destination), t.ports),
+			})
 		}
-		peers := c.resolve(destination, tier, place(entry, "to", i))
-		if peers.isEmpty() || len(ports) == 0 {
-			continue // as above
-		}
-		flows = append(flows, flow{
-			direction: networkpolicy.Egress, peers: peers, ports: ports,
-			purpose: sentence(entry, "connects to "+describePeer(destination), ports),
-		})
 	}
 	return flows
 }

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -15,6 +16,8 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
@@ -33,6 +36,7 @@ type options struct {
 	DNSServices     []string `json:"dnsServices,omitempty"`
 	NodeLocalDNS    []string `json:"nodeLocalDNS,omitempty"`
 	ClusterCIDRs    []string `json:"clusterCIDRs,omitempty"`
+	NodeCIDRs       []string `json:"nodeCIDRs,omitempty"`
 	Protected       []string `json:"protected,omitempty"`
 	AllowNAT64      bool     `json:"allowNAT64,omitempty"`
 }
@@ -41,13 +45,18 @@ type options struct {
 type cluster struct {
 	namespaces []snapshot.Namespace
 	profiles   []snapshot.Profile
-	services   []corev1.Service
+	facts      snapshot.Facts
 	options    snapshot.Options
 }
 
 // at returns the snapshot of one namespace.
 func (c cluster) at(ns snapshot.Namespace) snapshot.Snapshot {
-	s := snapshot.Snapshot{Namespace: ns, Services: c.services, Options: c.options}
+	s := snapshot.Snapshot{Namespace: ns, Facts: c.facts, Options: c.options}
+	for _, p := range c.profiles {
+		if p.Key.Namespace != "" {
+			s.Facts.RemoteProfiles = append(slices.Clone(s.Facts.RemoteProfiles), p)
+		}
+	}
 	for _, p := range c.profiles {
 		if p.Key.Namespace == "" || p.Key.Namespace == ns.Name {
 			s.Profiles = append(s.Profiles, p)
@@ -113,33 +122,54 @@ func (c *cluster) add(document []byte) error {
 	case "":
 		return nil // a document of comments
 	case "Namespace":
-		var ns corev1.Namespace
-		err := yaml.UnmarshalStrict(document, &ns)
-		labels := map[string]string{"kubernetes.io/metadata.name": ns.Name}
-		for k, v := range ns.Labels {
-			labels[k] = v
-		}
-		c.namespaces = append(c.namespaces, snapshot.Namespace{Name: ns.Name, Labels: labels})
-		return err
+		return read(document, func(ns corev1.Namespace) {
+			labels := map[string]string{"kubernetes.io/metadata.name": ns.Name}
+			maps.Copy(labels, ns.Labels)
+			c.namespaces = append(c.namespaces, snapshot.Namespace{Name: ns.Name, Labels: labels})
+		})
 	case "Service":
-		var s corev1.Service
-		err := yaml.UnmarshalStrict(document, &s)
-		c.services = append(c.services, s)
-		return err
+		return read(document, func(s corev1.Service) { c.facts.Services = append(c.facts.Services, s) })
+	case "EndpointSlice":
+		return read(document, func(s discoveryv1.EndpointSlice) { c.facts.EndpointSlices = append(c.facts.EndpointSlices, s) })
+	case "Node":
+		return read(document, func(n corev1.Node) {
+			c.facts.Nodes = append(c.facts.Nodes, snapshot.FromNode(&n))
+			c.facts.ClusterRanges = append(c.facts.ClusterRanges, snapshot.PublicRangesOfNode(&n)...)
+		})
+	case "ServiceCIDR":
+		return read(document, func(s networkingv1.ServiceCIDR) {
+			c.facts.ClusterRanges = append(c.facts.ClusterRanges, snapshot.PublicRangesOfServices(&s)...)
+		})
+	case "Pod":
+		return read(document, c.addPod)
 	case string(v1alpha1.KindSegmentationProfile):
-		var p v1alpha1.SegmentationProfile
-		err := yaml.UnmarshalStrict(document, &p)
-		c.profiles = append(c.profiles, snapshot.FromSegmentationProfile(&p))
-		return err
+		return read(document, func(p v1alpha1.SegmentationProfile) {
+			c.profiles = append(c.profiles, snapshot.FromSegmentationProfile(&p))
+		})
 	case string(v1alpha1.KindClusterSegmentationProfile):
-		var p v1alpha1.ClusterSegmentationProfile
-		err := yaml.UnmarshalStrict(document, &p)
-		c.profiles = append(c.profiles, snapshot.FromClusterSegmentationProfile(&p))
-		return err
+		return read(document, func(p v1alpha1.ClusterSegmentationProfile) {
+			c.profiles = append(c.profiles, snapshot.FromClusterSegmentationProfile(&p))
+		})
 	case "Options":
 		return c.addOptions(document)
 	}
 	return fmt.Errorf("unknown kind %s", meta.Kind)
+}
+
+func read[T any](document []byte, add func(T)) error {
+	var obj T
+	err := yaml.UnmarshalStrict(document, &obj)
+	add(obj)
+	return err
+}
+
+func (c *cluster) addPod(p corev1.Pod) {
+	if c.facts.PodAddresses == nil {
+		c.facts.PodAddresses = map[netip.Addr]bool{}
+	}
+	for _, ip := range p.Status.PodIPs {
+		c.facts.PodAddresses[netip.MustParseAddr(ip.IP)] = true
+	}
 }
 
 func (c *cluster) addOptions(document []byte) error {
@@ -161,12 +191,14 @@ func (c *cluster) addOptions(document []byte) error {
 		}
 		c.options.NodeLocalDNS = append(c.options.NodeLocalDNS, addr)
 	}
-	for _, text := range o.ClusterCIDRs {
-		prefix, err := netip.ParsePrefix(text)
-		if err != nil {
-			return err
+	for text, to := range map[*[]string]*[]netip.Prefix{&o.ClusterCIDRs: &c.options.ClusterCIDRs, &o.NodeCIDRs: &c.options.NodeCIDRs} {
+		for _, item := range *text {
+			prefix, err := netip.ParsePrefix(item)
+			if err != nil {
+				return err
+			}
+			*to = append(*to, prefix)
 		}
-		c.options.ClusterCIDRs = append(c.options.ClusterCIDRs, prefix)
 	}
 	c.options.ProtectedNamespaces = append(c.options.ProtectedNamespaces, o.Protected...)
 	c.options.AllowNAT64 = o.AllowNAT64
@@ -194,7 +226,7 @@ func render(t *testing.T, c cluster) []byte {
 				out.WriteString(toYAML(t, policy) + "---\n")
 			}
 			result := outcome{Namespace: ns.Name, Profile: o.Profile.Key.String(), Disposition: o.Disposition, Protected: o.Protected, Findings: o.Findings}
-			for _, err := range append(validation.Validate(o.Profile), validation.Unsupported(o.Profile)...) {
+			for _, err := range validation.Validate(o.Profile) {
 				result.Errors = append(result.Errors, err.Error())
 			}
 			outcomes = append(outcomes, result)

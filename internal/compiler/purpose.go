@@ -30,7 +30,8 @@ func tierPurpose(tier v1alpha1.ClusterTier, flows []flow) string {
 		}
 	}
 	slices.Sort(lines[1:])
-	return cut(strings.Join(lines, "\n"), maxPurpose)
+	// A peer that is reached at several places has the same sentence for each.
+	return cut(strings.Join(slices.Compact(lines), "\n"), maxPurpose)
 }
 
 // sentence says what an entry opens at one end: "metrics: accepts tier web on TCP 8080. Why."
@@ -73,9 +74,31 @@ func describePeer(p v1alpha1.Peer) string {
 		return "addresses " + list(p.IPBlocks.CIDRs) + describeExcept(p.IPBlocks.Except)
 	case p.Internet != nil:
 		return "the public internet" + describeExcept(p.Internet.Except)
+	case p.RemoteTier != nil:
+		return fmt.Sprintf("tier %s of SegmentationProfile %s/%s", p.RemoteTier.Tier, p.RemoteTier.Namespace, p.RemoteTier.Profile)
+	case p.Service != nil:
+		return describeService(*p.Service)
+	case p.KubeAPIServer != nil:
+		return "the Kubernetes API server"
+	case p.Nodes != nil:
+		return describeNodes(*p.Nodes)
 	default:
 		return "anywhere"
 	}
+}
+
+func describeService(p v1alpha1.ServicePeer) string {
+	if p.Namespace == "" {
+		return "Service " + p.Name
+	}
+	return "Service " + p.Namespace + "/" + p.Name
+}
+
+func describeNodes(p v1alpha1.NodesPeer) string {
+	if p.NodeSelector == nil || isEmptySelector(p.NodeSelector) {
+		return "nodes"
+	}
+	return "nodes with " + describeSelector(p.NodeSelector)
 }
 
 func describeExcept(except []string) string {

@@ -9,9 +9,56 @@ import (
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/ipset"
 	"firebreak.dev/firebreak/internal/selector"
+	"firebreak.dev/firebreak/internal/snapshot"
 )
 
-// resolve returns the NetworkPolicy peers that a peer stands for, as seen from a tier in the namespace at hand.
+// target is a part of what a peer stands for: the NetworkPolicy peers that share the ports on which they are reached.
+type target struct {
+	peers peerSet
+	// ports are empty at a source, where they mean nothing.
+	ports []v1alpha1.Port
+}
+
+// resolveSource returns what a peer stands for as the source of connections to a tier in the namespace at hand.
+func (c *compilation) resolveSource(peer v1alpha1.Peer, self v1alpha1.ClusterTier, place string) []target {
+	c.note(peer)
+	switch {
+	case peer.RemoteTier != nil:
+		return c.remoteTier(*peer.RemoteTier, nil, place, false)
+	case peer.Service != nil:
+		return c.service(*peer.Service, nil, place, false)
+	case peer.KubeAPIServer != nil:
+		return c.apiServerEndpoints(place)
+	}
+	return []target{{peers: c.resolve(peer, self, place)}}
+}
+
+// resolveDestination returns what a peer stands for as the destination of connections from a tier in the namespace at
+// hand, on these ports, or on its own when there are none.
+func (c *compilation) resolveDestination(peer v1alpha1.Peer, ports []v1alpha1.Port, self v1alpha1.ClusterTier, place string) []target {
+	c.note(peer)
+	switch {
+	case peer.RemoteTier != nil:
+		return c.remoteTier(*peer.RemoteTier, ports, place, true)
+	case peer.Service != nil:
+		return c.service(*peer.Service, ports, place, true)
+	case peer.KubeAPIServer != nil:
+		return c.apiServerAsDestination(place)
+	case peer.Tier != "" && len(ports) == 0:
+		other, _ := c.profile.Tier(peer.Tier)
+		ports = other.Ports
+	}
+	return []target{{c.resolve(peer, self, place), ports}}
+}
+
+// note remembers what a peer is looked up in.
+func (c *compilation) note(peer v1alpha1.Peer) {
+	if fact, ok := snapshot.FactOf(peer, c.snapshot.Namespace.Name, c.snapshot.Options); ok {
+		c.read(fact)
+	}
+}
+
+// resolve returns the NetworkPolicy peers that a peer stands for, at either end.
 func (c *compilation) resolve(peer v1alpha1.Peer, self v1alpha1.ClusterTier, place string) peerSet {
 	switch {
 	case peer.Tier != "":
@@ -22,6 +69,8 @@ func (c *compilation) resolve(peer v1alpha1.Peer, self v1alpha1.ClusterTier, pla
 		return c.resolveIPBlocks(*peer.IPBlocks, place)
 	case peer.Internet != nil:
 		return c.resolveInternet(*peer.Internet, place)
+	case peer.Nodes != nil:
+		return c.resolveNodes(*peer.Nodes, place)
 	case peer.Anywhere != nil:
 		c.find(v1alpha1.CodeAnywherePeer, place, "Everybody, inside the cluster and outside, is allowed here; name the peers that are meant.")
 		return peerSet{everyone: true}

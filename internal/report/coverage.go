@@ -10,6 +10,7 @@ import (
 	"firebreak.dev/firebreak/internal/finding"
 	"firebreak.dev/firebreak/internal/selector"
 	"firebreak.dev/firebreak/internal/snapshot"
+	"firebreak.dev/firebreak/internal/validation"
 )
 
 // coverage is which pods the tiers select.
@@ -32,7 +33,7 @@ type tierCount struct {
 
 // cover counts the pods of each tier. A profile whose selectors cannot be read has no coverage to speak of.
 func cover(in Input) coverage {
-	if invalid, _ := errorsOf(in); len(invalid) > 0 {
+	if len(validation.Validate(in.Profile)) > 0 {
 		return coverage{}
 	}
 	counts := make([]tierCount, 0, len(in.Profile.Tiers))

@@ -70,14 +70,12 @@ func drawInput(random *rand.Rand, generation int64) Input {
 	}
 	p.Generation = generation
 	p.Deleting = random.IntN(12) == 0
-	switch random.IntN(8) {
+	switch random.IntN(7) {
 	case 0:
 		p.Mode = v1alpha1.ModePreview
 	case 1:
 		p.Tiers[0].PodSelector = nil
 	case 2:
-		p.Allow = callAPIServer(p)
-	case 3:
 		p.DeletionPolicy = v1alpha1.DeletionPolicyRetain
 	}
 	input := Input{Profile: p, PodsKnown: random.IntN(4) > 0, Inherited: random.IntN(2) > 0, Elsewhere: max(0, random.IntN(8)-6)}

@@ -6,11 +6,9 @@ import (
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/finding"
-	"firebreak.dev/firebreak/internal/validation"
 )
 
 // Status returns the status that a profile should have. While not every namespace has been examined since this process
@@ -139,12 +137,4 @@ func (t *tally) add(namespace string, o Outcome) {
 
 func (t *tally) counts() *v1alpha1.NamespaceCounts {
 	return &v1alpha1.NamespaceCounts{Selected: t.selected, Applied: t.applied, Failed: t.failed + t.conflicted, Refused: t.refused}
-}
-
-func errorsOf(in Input) (invalid, unsupported field.ErrorList) {
-	invalid = validation.Validate(in.Profile)
-	if len(invalid) == 0 {
-		unsupported = validation.Unsupported(in.Profile)
-	}
-	return invalid, unsupported
 }

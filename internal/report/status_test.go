@@ -77,14 +77,8 @@ func said(status v1alpha1.ProfileStatus, conditionType string) string {
 	return fmt.Sprintf("%s %s: %s", c.Status, c.Reason, c.Message)
 }
 
-// callAPIServer lets the first tier of a profile call the API server.
-func callAPIServer(p snapshot.Profile) []v1alpha1.AllowEntry {
-	return []v1alpha1.AllowEntry{{Name: "api", From: []v1alpha1.Peer{{Tier: p.Tiers[0].Name}}, To: []v1alpha1.Peer{{KubeAPIServer: &v1alpha1.KubeAPIServerPeer{}}}}}
-}
-
 func TestVerdicts(t *testing.T) {
 	invalid := func(i *Input) { i.Profile.Tiers[0].PodSelector = nil }
-	unsupported := func(i *Input) { i.Profile.Allow = callAPIServer(i.Profile) }
 	retain := func(i *Input) { i.Profile.DeletionPolicy = v1alpha1.DeletionPolicyRetain }
 	for name, c := range map[string]struct {
 		in    Input
@@ -112,7 +106,6 @@ func TestVerdicts(t *testing.T) {
 		"invalid":                            {changed(in(shop(), came(Frozen, 0)), invalid), "False Invalid: spec.tiers[0].podSelector: Required value: use {} to choose all", "Stalled", "False"},
 		"invalid with policies":              {changed(in(shop(), came(Frozen, 2)), invalid), "False Invalid: spec.tiers[0].podSelector: Required value: use {} to choose all. The 2 policies applied before stay as they are.", "Stalled", "False"},
 		"invalid twice":                      {changed(in(shop(), came(Frozen, 0)), func(i *Input) { invalid(i); i.Profile.Mode = "x" }), `False Invalid: spec.mode: Unsupported value: "x": supported values: "Enforce", "Preview" (and 1 more)`, "Stalled", "False"},
-		"unsupported":                        {changed(in(shop(), came(Frozen, 0)), unsupported), "False NotSupported: spec.allow[api].to[0].kubeAPIServer: Forbidden: this peer is not supported yet", "Stalled", "False"},
 		"protected":                          {changed(in(shop(), nil), func(i *Input) { i.Namespaces[0].Protected = true }), "False ProtectedNamespace: Namespace shop is protected, so nothing is written there; move the profile, or change --protected-namespaces.", "Stalled", "False"},
 		"protected, passed over":             {changed(in(baseline(), came(Applied, 1), nil), func(i *Input) { i.Namespaces[1].Protected = true }), "True Applied: 1 policy applied in 1 namespace.", "", "True"},
 		"deleting":                           {changed(in(baseline(), came(Applied, 1)), func(i *Input) { i.Profile.Deleting = true; i.Elsewhere = 2 }), "False Deleting: Being deleted: 3 policies left to remove.", "Reconciling", "True"},

@@ -7,6 +7,7 @@ import (
 
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/snapshot"
+	"firebreak.dev/firebreak/internal/validation"
 )
 
 // verdict is where a profile stands as a whole: what Accepted, Ready, Reconciling and Stalled say.
@@ -59,12 +60,10 @@ func judge(in Input, t tally) verdict {
 
 // whyRefused says why a profile is not accepted; empty when it is.
 func whyRefused(in Input, t tally) (reason, message string) {
-	invalid, unsupported := errorsOf(in)
+	invalid := validation.Validate(in.Profile)
 	switch {
 	case len(invalid) > 0:
 		return v1alpha1.ReasonInvalid, refusal(invalid, t.policies)
-	case len(unsupported) > 0:
-		return v1alpha1.ReasonNotSupported, refusal(unsupported, t.policies)
 	case in.Profile.Key.Kind == v1alpha1.KindSegmentationProfile && t.refused > 0:
 		return v1alpha1.ReasonProtectedNamespace, fmt.Sprintf(
 			"Namespace %s is protected, so nothing is written there; move the profile, or change --protected-namespaces.", in.Profile.Key.Namespace)

@@ -44,7 +44,7 @@ func FuzzValidate(f *testing.F) {
 		profile := snapshot.FromClusterSegmentationProfile(p)
 		// The API server keeps these.
 		profile.Deleting, profile.Orphaning = false, false
-		valid := len(validation.Validate(profile)) == 0 && len(validation.Unsupported(profile)) == 0
+		valid := len(validation.Validate(profile)) == 0
 		ns := snapshot.Namespace{Name: "shop", Labels: map[string]string{"kubernetes.io/metadata.name": "shop"}}
 		selected, err := profile.Selects(ns)
 		if valid && err != nil {

@@ -238,20 +238,3 @@ func TestEverythingWrongIsSaidAtOnce(t *testing.T) {
 		t.Errorf("%d errors: %v", len(errs), errs)
 	}
 }
-
-func TestUnsupported(t *testing.T) {
-	for spec, message := range map[string]string{
-		"deletionPolicy: Retain\n" + tiers:                          "",
-		source("{service: {name: a}}"):                              "spec.allow[first].from[0].service: Forbidden: this peer is not supported yet",
-		source("{remoteTier: {namespace: a, profile: b, tier: c}}"): "spec.allow[first].from[0].remoteTier: Forbidden",
-		source("{kubeAPIServer: {}}"):                               "spec.allow[first].from[0].kubeAPIServer: Forbidden",
-		destination("{nodes: {}}"):                                  "spec.allow[first].to[0].nodes: Forbidden",
-		source("{pods: {namespaces: [a]}}"):                         "",
-		destination("{ipBlocks: {cidrs: [10.0.0.0/8]}}"):            "",
-	} {
-		errs := validation.Unsupported(namespaced(t, spec))
-		if (len(errs) == 0) != (message == "") || !strings.Contains(fmt.Sprint(errs), message) {
-			t.Errorf("%s: got %v, want %q", spec, errs, message)
-		}
-	}
-}
