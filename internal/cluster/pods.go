@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -19,20 +20,37 @@ import (
 	"firebreak.dev/firebreak/internal/report"
 )
 
-// Pods keeps of every running pod only what counting needs, shared between pods that are alike: a few dozen bytes a pod,
-// where the API object takes kilobytes. It is safe for concurrent use.
+// Pods keeps of every running pod only what counting needs, shared between pods that are alike, and its addresses: a few
+// dozen bytes a pod, where the API object takes kilobytes. It is safe for concurrent use.
 type Pods struct {
 	mu         sync.Mutex
 	namespaces map[string]*podNamespace
-	synced     atomic.Bool
-	onChange   func(namespace string)
-	onSynced   func()
+	// addresses counts the pods of each address: when one goes, its successor may have the address already.
+	addresses map[netip.Addr]int
+	synced    atomic.Bool
+	on        PodEvents
 }
 
-// podNamespace is the running pods of one namespace: each pod's class, and how many pods each class has.
+// PodEvents are called outside any lock; those that are nil are not.
+type PodEvents struct {
+	// Counts is called with each namespace whose counts changed.
+	Counts func(namespace string)
+	// Address is called with each address that became a pod's, or ceased to be one.
+	Address func(netip.Addr)
+	// Synced is called when all pods have been listed for the first time.
+	Synced func()
+}
+
+// podNamespace is the running pods of one namespace, and how many pods each class has.
 type podNamespace struct {
-	classOf map[string]*podClass
+	pods    map[string]podEntry
 	classes map[string]*podClass
+}
+
+// podEntry is one pod.
+type podEntry struct {
+	class     *podClass
+	addresses string // joined, as one string takes less room than a slice of them
 }
 
 // podClass is a class of pods under its key.
@@ -41,10 +59,18 @@ type podClass struct {
 	key string
 }
 
-// NewPods returns an empty store. OnChange is called, outside any lock, with each namespace whose counts changed, and
-// onSynced when all pods have been listed for the first time.
-func NewPods(onChange func(namespace string), onSynced func()) *Pods {
-	return &Pods{namespaces: map[string]*podNamespace{}, onChange: onChange, onSynced: onSynced}
+// NewPods returns an empty store.
+func NewPods(on PodEvents) *Pods {
+	if on.Counts == nil {
+		on.Counts = func(string) {}
+	}
+	if on.Address == nil {
+		on.Address = func(netip.Addr) {}
+	}
+	if on.Synced == nil {
+		on.Synced = func() {}
+	}
+	return &Pods{namespaces: map[string]*podNamespace{}, addresses: map[netip.Addr]int{}, on: on}
 }
 
 // Run fills the store by list and watch until the context ends.
@@ -77,58 +103,71 @@ func (p *Pods) Add(obj any) error { return p.Update(obj) }
 
 // Update implements cache.ReflectorStore.
 func (p *Pods) Update(obj any) error {
-	pod, err := asPod(obj)
-	if err != nil {
-		return err
-	}
-	p.mu.Lock()
-	changed := p.set(pod)
-	p.mu.Unlock()
-	if changed {
-		p.onChange(pod.Namespace)
-	}
-	return nil
+	return p.change(obj, func(pod *corev1.Pod) podChange { return p.set(pod) })
 }
 
 // Delete implements cache.ReflectorStore.
 func (p *Pods) Delete(obj any) error {
+	return p.change(obj, func(pod *corev1.Pod) podChange {
+		return p.remove(types.NamespacedName{Namespace: pod.Namespace, Name: pod.Name})
+	})
+}
+
+// podChange is what a pod's coming or going changed.
+type podChange struct {
+	counts    bool
+	addresses []netip.Addr
+}
+
+func (p *Pods) change(obj any, how func(*corev1.Pod) podChange) error {
 	pod, err := asPod(obj)
 	if err != nil {
 		return err
 	}
 	p.mu.Lock()
-	changed := p.remove(types.NamespacedName{Namespace: pod.Namespace, Name: pod.Name})
+	changed := how(pod)
 	p.mu.Unlock()
-	if changed {
-		p.onChange(pod.Namespace)
+	if changed.counts {
+		p.on.Counts(pod.Namespace)
+	}
+	for _, addr := range changed.addresses {
+		p.on.Address(addr)
 	}
 	return nil
 }
 
 // Replace implements cache.ReflectorStore.
 func (p *Pods) Replace(list []any, _ string) error {
+	var pods []*corev1.Pod
 	changed := map[string]bool{}
+	for _, obj := range list {
+		pod, err := asPod(obj)
+		if err != nil {
+			return err
+		}
+		pods = append(pods, pod)
+		changed[pod.Namespace] = true
+	}
 	p.mu.Lock()
 	for namespace := range p.namespaces {
 		changed[namespace] = true
 	}
-	p.namespaces = map[string]*podNamespace{}
-	for _, obj := range list {
-		pod, err := asPod(obj)
-		if err != nil {
-			p.mu.Unlock()
-			return err
-		}
+	before := p.addresses
+	p.namespaces, p.addresses = map[string]*podNamespace{}, map[netip.Addr]int{}
+	for _, pod := range pods {
 		p.set(pod)
-		changed[pod.Namespace] = true
 	}
+	moved := symmetricDifference(before, p.addresses)
 	p.mu.Unlock()
 	if first := !p.synced.Swap(true); first {
-		p.onSynced()
+		p.on.Synced()
 		return nil
 	}
 	for namespace := range changed {
-		p.onChange(namespace)
+		p.on.Counts(namespace)
+	}
+	for _, addr := range moved {
+		p.on.Address(addr)
 	}
 	return nil
 }
@@ -144,50 +183,69 @@ func asPod(obj any) (*corev1.Pod, error) {
 	return pod, nil
 }
 
-// set puts a pod into its class and says whether that changes a count. A completed pod is no pod for these purposes.
-func (p *Pods) set(pod *corev1.Pod) bool {
+// set puts a pod into its class and notes its addresses. A completed pod is no pod for these purposes.
+func (p *Pods) set(pod *corev1.Pod) podChange {
 	name := types.NamespacedName{Namespace: pod.Namespace, Name: pod.Name}
 	if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
 		return p.remove(name)
 	}
 	ns, ok := p.namespaces[pod.Namespace]
 	if !ok {
-		ns = &podNamespace{classOf: map[string]*podClass{}, classes: map[string]*podClass{}}
+		ns = &podNamespace{pods: map[string]podEntry{}, classes: map[string]*podClass{}}
 		p.namespaces[pod.Namespace] = ns
 	}
-	key := classKey(pod)
-	if class, ok := ns.classOf[pod.Name]; ok && class.key == key {
-		return false
+	key, addresses := classKey(pod), podAddresses(pod)
+	entry, had := ns.pods[pod.Name]
+	if had && entry.class.key == key && entry.addresses == addresses {
+		return podChange{}
 	}
-	p.remove(name)
-	p.namespaces[pod.Namespace] = ns
+	sameClass := had && entry.class.key == key
+	var changed podChange
+	// The new addresses are counted before the old ones are let go, so that one that stays is no change.
+	changed.addresses = append(p.gain(addresses), p.lose(entry.addresses)...)
+	if sameClass {
+		ns.pods[pod.Name] = podEntry{entry.class, addresses}
+		return changed
+	}
+	if had {
+		ns.leave(entry.class)
+	}
+	ns.pods[pod.Name] = podEntry{ns.join(key, pod), addresses}
+	changed.counts = true
+	return changed
+}
+
+func (ns *podNamespace) join(key string, pod *corev1.Pod) *podClass {
 	class, ok := ns.classes[key]
 	if !ok {
 		class = &podClass{key: key, PodClass: report.PodClass{Labels: maps.Clone(pod.Labels), HostNetwork: pod.Spec.HostNetwork}}
 		ns.classes[key] = class
 	}
-	ns.classOf[pod.Name] = class
 	class.Count++
-	return true
+	return class
 }
 
-func (p *Pods) remove(name types.NamespacedName) bool {
-	ns, ok := p.namespaces[name.Namespace]
-	if !ok {
-		return false
-	}
-	class, ok := ns.classOf[name.Name]
-	if !ok {
-		return false
-	}
-	delete(ns.classOf, name.Name)
+func (ns *podNamespace) leave(class *podClass) {
 	if class.Count--; class.Count == 0 {
 		delete(ns.classes, class.key)
 	}
-	if len(ns.classOf) == 0 {
+}
+
+func (p *Pods) remove(name types.NamespacedName) podChange {
+	ns, ok := p.namespaces[name.Namespace]
+	if !ok {
+		return podChange{}
+	}
+	entry, ok := ns.pods[name.Name]
+	if !ok {
+		return podChange{}
+	}
+	delete(ns.pods, name.Name)
+	ns.leave(entry.class)
+	if len(ns.pods) == 0 {
 		delete(p.namespaces, name.Namespace)
 	}
-	return true
+	return podChange{counts: true, addresses: p.lose(entry.addresses)}
 }
 
 // classKey is equal for pods of equal labels and network.

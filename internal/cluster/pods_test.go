@@ -3,6 +3,7 @@ package cluster
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"reflect"
 	"runtime"
 	"slices"
@@ -78,7 +79,7 @@ func TestPodsAreCountedByClass(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			changes := 0
-			pods := NewPods(func(string) { changes++ }, func() {})
+			pods := NewPods(PodEvents{Counts: func(string) { changes++ }})
 			if err := pods.Replace([]any{pod("a", "web"), pod("b", "web")}, "1"); err != nil {
 				t.Fatal(err)
 			}
@@ -98,7 +99,7 @@ func TestPodsAreCountedByClass(t *testing.T) {
 
 func TestTheFirstListIsTold(t *testing.T) {
 	synced := 0
-	pods := NewPods(func(string) {}, func() { synced++ })
+	pods := NewPods(PodEvents{Synced: func() { synced++ }})
 	if pods.Synced() {
 		t.Error("known before they were listed")
 	}
@@ -113,7 +114,7 @@ func TestTheFirstListIsTold(t *testing.T) {
 }
 
 func TestSomethingThatIsNoPodIsAnError(t *testing.T) {
-	pods := NewPods(func(string) {}, func() {})
+	pods := NewPods(PodEvents{})
 	for _, err := range []error{pods.Add("x"), pods.Update(nil), pods.Delete(&corev1.Node{}), pods.Replace([]any{1}, "1")} {
 		if err == nil {
 			t.Error("taken for a pod")
@@ -125,7 +126,7 @@ func TestSomethingThatIsNoPodIsAnError(t *testing.T) {
 }
 
 func TestWhatIsHandedOutIsACopy(t *testing.T) {
-	pods := NewPods(func(string) {}, func() {})
+	pods := NewPods(PodEvents{})
 	original := pod("a", "web")
 	if err := pods.Add(original); err != nil {
 		t.Fatal(err)
@@ -138,7 +139,7 @@ func TestWhatIsHandedOutIsACopy(t *testing.T) {
 }
 
 func TestPodsFromManySides(t *testing.T) {
-	pods := NewPods(func(string) {}, func() {})
+	pods := NewPods(PodEvents{})
 	var wait sync.WaitGroup
 	for worker := range 4 {
 		wait.Go(func() {
@@ -160,19 +161,71 @@ func TestPodsFromManySides(t *testing.T) {
 	}
 }
 
+func TestAddressesOfPods(t *testing.T) {
+	at := func(name string, ips ...string) *corev1.Pod {
+		return with(pod(name, "web"), func(p *corev1.Pod) {
+			for _, ip := range ips {
+				p.Status.PodIPs = append(p.Status.PodIPs, corev1.PodIP{IP: ip})
+			}
+		})
+	}
+	onHost := func(p *corev1.Pod) { p.Spec.HostNetwork = true }
+	done := func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded }
+	for name, c := range map[string]struct {
+		do func(*Pods) error
+		// want are the addresses then, and told those of which a change was told.
+		want, told []string
+	}{
+		"nothing happens":            {func(*Pods) error { return nil }, []string{"10.0.0.1", "10.0.0.2", "fd00::2"}, nil},
+		"a pod gets its address":     {func(p *Pods) error { return cmp.Or(p.Add(pod("c", "web")), p.Update(at("c", "10.0.0.3"))) }, []string{"10.0.0.1", "10.0.0.2", "10.0.0.3", "fd00::2"}, []string{"10.0.0.3"}},
+		"a pod goes":                 {func(p *Pods) error { return p.Delete(at("b")) }, []string{"10.0.0.1"}, []string{"10.0.0.2", "fd00::2"}},
+		"a pod completes":            {func(p *Pods) error { return p.Update(with(at("a", "10.0.0.1"), done)) }, []string{"10.0.0.2", "fd00::2"}, []string{"10.0.0.1"}},
+		"a pod gets another address": {func(p *Pods) error { return p.Update(at("a", "10.0.0.9")) }, []string{"10.0.0.2", "10.0.0.9", "fd00::2"}, []string{"10.0.0.1", "10.0.0.9"}},
+		"a pod loses one of two":     {func(p *Pods) error { return p.Update(at("b", "10.0.0.2")) }, []string{"10.0.0.1", "10.0.0.2"}, []string{"fd00::2"}},
+		"labels change and addresses stay": {func(p *Pods) error {
+			return p.Update(with(at("a", "10.0.0.1"), func(p *corev1.Pod) { p.Labels["app"] = "db" }))
+		}, []string{"10.0.0.1", "10.0.0.2", "fd00::2"}, nil},
+		"the host network has none":                     {func(p *Pods) error { return p.Add(with(at("c", "192.168.0.1"), onHost)) }, []string{"10.0.0.1", "10.0.0.2", "fd00::2"}, nil},
+		"a successor comes before its predecessor goes": {func(p *Pods) error { return cmp.Or(p.Add(at("c", "10.0.0.1")), p.Delete(at("a"))) }, []string{"10.0.0.1", "10.0.0.2", "fd00::2"}, nil},
+		"IPv4 in IPv6 clothes is IPv4":                  {func(p *Pods) error { return p.Add(at("c", "::ffff:10.0.0.3")) }, []string{"10.0.0.1", "10.0.0.2", "10.0.0.3", "fd00::2"}, []string{"10.0.0.3"}},
+		"others are listed":                             {func(p *Pods) error { return p.Replace([]any{at("a", "10.0.0.1"), at("c", "10.0.0.3")}, "9") }, []string{"10.0.0.1", "10.0.0.3"}, []string{"10.0.0.2", "10.0.0.3", "fd00::2"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var told []string
+			pods := NewPods(PodEvents{Address: func(a netip.Addr) { told = append(told, a.String()) }})
+			if err := pods.Replace([]any{at("a", "10.0.0.1"), at("b", "10.0.0.2", "fd00::2")}, "1"); err != nil || len(told) > 0 {
+				t.Fatal(err, told)
+			}
+			if err := c.do(pods); err != nil {
+				t.Fatal(err)
+			}
+			var have []string
+			for _, ip := range []string{"10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.9", "192.168.0.1", "fd00::2"} {
+				if pods.HasAddress(netip.MustParseAddr(ip)) {
+					have = append(have, ip)
+				}
+			}
+			slices.Sort(told)
+			if !slices.Equal(have, c.want) || !slices.Equal(told, c.told) {
+				t.Errorf("have %v, want %v; told %v, want %v", have, c.want, told, c.told)
+			}
+		})
+	}
+}
+
 // BenchmarkPodsMemory reports what the store keeps of each pod, in bytes: of 100,000 pods in 100 namespaces, ten alike
 // each, with the labels that Deployments give.
 func BenchmarkPodsMemory(b *testing.B) {
 	const total = 100_000
 	for b.Loop() {
 		before := heap()
-		pods := NewPods(func(string) {}, func() {})
+		pods := NewPods(PodEvents{})
 		for i := range total {
 			app := fmt.Sprintf("application-%d", i/10%100)
 			err := pods.Add(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 				Name: fmt.Sprintf("%s-5d8f7c9b6d-%05d", app, i), Namespace: fmt.Sprintf("namespace-%d", i/1000),
 				Labels: map[string]string{"app.kubernetes.io/name": app, "app.kubernetes.io/part-of": "shop", "pod-template-hash": "5d8f7c9b6d"},
-			}})
+			}, Status: corev1.PodStatus{PodIPs: []corev1.PodIP{{IP: fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255)}}}})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -27,7 +27,10 @@ var ErrStale = errors.New("the cache is behind the API server")
 type Reader struct {
 	Cache   client.Reader
 	Live    client.Reader
+	Pods    *Pods
 	Options snapshot.Options
+
+	ranges rangesMemory
 }
 
 // Namespace returns a namespace, or nil when there is none.
@@ -59,8 +62,9 @@ func asNamespace(ns *corev1.Namespace) snapshot.Namespace {
 	return snapshot.Namespace{Name: ns.Name, Labels: ns.Labels, Terminating: !ns.DeletionTimestamp.IsZero()}
 }
 
-// Load returns the snapshot of a namespace. The objects in it are shared with the cache and must not be changed.
-func (r *Reader) Load(ctx context.Context, ns snapshot.Namespace) (snapshot.Snapshot, error) {
+// Load returns the snapshot of a namespace. The objects in it are shared with the cache and must not be changed. Follow
+// is called with each fact before it is looked up: whoever remembers it by then hears of every change since.
+func (r *Reader) Load(ctx context.Context, ns snapshot.Namespace, follow func(snapshot.Fact)) (snapshot.Snapshot, error) {
 	s := snapshot.Snapshot{Namespace: ns, Options: r.Options}
 	var err error
 	if s.Policies, err = policies(ctx, r.Cache, ns.Name, client.UnsafeDisableDeepCopy); err != nil {
@@ -72,14 +76,8 @@ func (r *Reader) Load(ctx context.Context, ns snapshot.Namespace) (snapshot.Snap
 	if err := r.refreshDoubtful(ctx, &s); err != nil {
 		return s, err
 	}
-	for _, namespace := range r.Options.DNSNamespaces() {
-		var list corev1.ServiceList
-		if err := r.Cache.List(ctx, &list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
-			return s, fmt.Errorf("list services of %s: %w", namespace, err)
-		}
-		s.Services = append(s.Services, list.Items...)
-	}
-	return s, nil
+	s.Facts, err = r.facts(ctx, s.References(), follow)
+	return s, err
 }
 
 // LivePolicies returns the NetworkPolicies of a namespace from the API server itself.

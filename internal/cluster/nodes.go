@@ -1,0 +1,81 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"firebreak.dev/firebreak/internal/ipset"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+// rangesMemory keeps what is computed from every node until a node changes: it is the same for all namespaces. The zero
+// value is ready to use, by several goroutines.
+type rangesMemory struct {
+	mu      sync.Mutex
+	version int
+	nodes   []snapshot.Node
+	ranges  []netip.Prefix
+	known   bool
+}
+
+// RangesChanged says that a node or a ServiceCIDR changed. It must be called after the cache shows the change, and before
+// those are woken that depend on it.
+func (r *Reader) RangesChanged() {
+	r.ranges.mu.Lock()
+	defer r.ranges.mu.Unlock()
+	r.ranges.version++
+	r.ranges.known = false
+}
+
+// nodes returns every node, sorted by name.
+func (r *Reader) nodes(ctx context.Context) ([]snapshot.Node, error) {
+	nodes, _, err := r.nodesAndRanges(ctx)
+	return nodes, err
+}
+
+// clusterRanges returns the public ranges that the cluster uses, sorted.
+func (r *Reader) clusterRanges(ctx context.Context) ([]netip.Prefix, error) {
+	_, ranges, err := r.nodesAndRanges(ctx)
+	return ranges, err
+}
+
+func (r *Reader) nodesAndRanges(ctx context.Context) ([]snapshot.Node, []netip.Prefix, error) {
+	r.ranges.mu.Lock()
+	version, nodes, ranges, known := r.ranges.version, r.ranges.nodes, r.ranges.ranges, r.ranges.known
+	r.ranges.mu.Unlock()
+	if known {
+		return nodes, ranges, nil
+	}
+	var list corev1.NodeList
+	if err := r.Cache.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, nil, fmt.Errorf("list nodes: %w", err)
+	}
+	var services networkingv1.ServiceCIDRList
+	if err := r.Cache.List(ctx, &services, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, nil, fmt.Errorf("list service CIDRs: %w", err)
+	}
+	nodes, ranges = nil, nil
+	for i := range list.Items {
+		nodes = append(nodes, snapshot.FromNode(&list.Items[i]))
+		ranges = append(ranges, snapshot.PublicRangesOfNode(&list.Items[i])...)
+	}
+	for i := range services.Items {
+		ranges = append(ranges, snapshot.PublicRangesOfServices(&services.Items[i])...)
+	}
+	slices.SortFunc(nodes, func(a, b snapshot.Node) int { return strings.Compare(a.Name, b.Name) })
+	ranges = ipset.Aggregate(ranges)
+	r.ranges.mu.Lock()
+	defer r.ranges.mu.Unlock()
+	if r.ranges.version == version {
+		r.ranges.nodes, r.ranges.ranges, r.ranges.known = nodes, ranges, true
+	}
+	return nodes, ranges, nil
+}
