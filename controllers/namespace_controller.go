@@ -56,7 +56,6 @@ func (r *NamespaceReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 		r.leave(req.Name, ns == nil)
 		return ctrl.Result{}, nil
 	}
-	facts := r.facts.version()
 	s, outputs, err := r.compile(ctx, *ns)
 	switch {
 	case errors.Is(err, errAwaitEcho):
@@ -66,12 +65,7 @@ func (r *NamespaceReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 	case err != nil:
 		return ctrl.Result{}, err
 	}
-	result, err := r.converge(ctx, s, outputs)
-	if err == nil && facts != r.facts.version() {
-		// The event of that change may have come before this namespace was known to depend on it.
-		result.RequeueAfter = cachePoll
-	}
-	return result, err
+	return r.converge(ctx, s, outputs)
 }
 
 // leave drops what is known of a namespace that goes: it takes its policies along, and refuses writes.
@@ -90,7 +84,7 @@ var errAwaitEcho = errors.New("the cache is behind our own writes")
 // compile returns the state of a namespace and what every profile wants there. errAwaitEcho or cluster.ErrStale when the
 // cache must catch up first.
 func (r *NamespaceReconciler) compile(ctx context.Context, ns snapshot.Namespace) (snapshot.Snapshot, []compiler.Output, error) {
-	s, err := r.reader.Load(ctx, ns)
+	s, err := r.reader.Load(ctx, ns, func(fact snapshot.Fact) { r.facts.follow(ns.Name, fact) })
 	if err != nil {
 		return s, nil, err
 	}
@@ -107,12 +101,24 @@ func (r *NamespaceReconciler) compile(ctx context.Context, ns snapshot.Namespace
 	if err != nil {
 		return s, nil, err
 	}
-	return s, append(compiler.Compile(s), gone...), nil
+	outputs := compiler.Compile(s)
+	r.keepFacts(ns.Name, outputs)
+	return s, append(outputs, gone...), nil
+}
+
+// keepFacts follows from now on only what the policies of a namespace turned out to depend on.
+func (r *NamespaceReconciler) keepFacts(namespace string, outputs []compiler.Output) {
+	used := map[snapshot.Fact]bool{}
+	for _, o := range outputs {
+		for _, fact := range o.Facts {
+			used[fact] = true
+		}
+	}
+	r.facts.keep(namespace, used)
 }
 
 func (r *NamespaceReconciler) converge(ctx context.Context, s snapshot.Snapshot, outputs []compiler.Output) (ctrl.Result, error) {
 	namespace := s.Namespace.Name
-	r.facts.record(namespace, outputs)
 	set := plan.New(plan.Input{Outputs: outputs, Live: s.Policies, Applied: r.writes.applied(namespace)})
 	if set.Len() > 0 {
 		r.record(namespace, report.Began(s, outputs, set))

@@ -1,19 +1,20 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -34,6 +35,8 @@ const (
 	foldDelay = 50 * time.Millisecond
 	// podDelay does the same for pods, of which many come and go at once.
 	podDelay = 500 * time.Millisecond
+	// defaultNodeDelay gathers the changes of nodes: a cluster that grows must not rewrite policies with every node.
+	defaultNodeDelay = 10 * time.Second
 )
 
 // Options say how the controllers run.
@@ -43,21 +46,10 @@ type Options struct {
 	Workers int
 	// Registerer is where the metrics about profiles go; nil when nobody asks for them.
 	Registerer prometheus.Registerer
+	// NodeDelay is how long changes of nodes are gathered before policies follow; 10 seconds when zero.
+	NodeDelay time.Duration
 	// NamePrefix distinguishes the controllers of several managers in one process; empty otherwise.
 	NamePrefix string
-}
-
-// CacheOptions returns what a manager's cache must keep: everything of the kinds watched, Services only where DNS may
-// be, and no managed fields.
-func CacheOptions(o snapshot.Options) cache.Options {
-	services := map[string]cache.Config{}
-	for _, namespace := range o.DNSNamespaces() {
-		services[namespace] = cache.Config{}
-	}
-	return cache.Options{
-		DefaultTransform: cache.TransformStripManagedFields(),
-		ByObject:         map[client.Object]cache.ByObject{&corev1.Service{}: {Namespaces: services}},
-	}
 }
 
 // Setup adds the controllers to a manager.
@@ -68,10 +60,13 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	}
 	reader := &cluster.Reader{Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Options: o.Cluster}
 	queues := &statusQueues{}
-	pods := cluster.NewPods(
-		func(namespace string) { queues.onPods(namespace, reader) },
-		func() { queues.allProfiles(reader) },
-	)
+	addresses := &podAddressQueue{}
+	pods := cluster.NewPods(cluster.PodEvents{
+		Counts:  func(namespace string) { queues.onPods(namespace, reader) },
+		Address: addresses.tell,
+		Synced:  func() { queues.allProfiles(reader) },
+	})
+	reader.Pods = pods
 	err = mgr.Add(unelected{func(ctx context.Context) error {
 		pods.Run(ctx, clientset)
 		return nil
@@ -100,13 +95,17 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		client: mgr.GetClient(), reader: reader, ledger: record, events: recorder, metrics: meter, writes: newOwnWrites(),
 		facts: newFactIndex(), graves: newTombstones(),
 	}
-	if err := r.setup(mgr, o, queues); err != nil {
+	if err := r.setup(mgr, o, queues, addresses); err != nil {
 		return fmt.Errorf("set up the namespace controller: %w", err)
 	}
 	return nil
 }
 
-func (r *NamespaceReconciler) setup(mgr ctrl.Manager, o Options, queues *statusQueues) error {
+func (r *NamespaceReconciler) setup(mgr ctrl.Manager, o Options, queues *statusQueues, addresses *podAddressQueue) error {
+	capture := source.Func(func(_ context.Context, q workqueue.TypedRateLimitingInterface[ctrl.Request]) error {
+		addresses.set(func(addr netip.Addr) { r.onPodAddress(q, addr) })
+		return nil
+	})
 	onNamespace := r.onNamespace(func(ctx context.Context) { queues.allClusterProfiles(ctx, r.reader) })
 	return ctrl.NewControllerManagedBy(mgr).
 		Named(o.NamePrefix+"namespace").
@@ -115,6 +114,10 @@ func (r *NamespaceReconciler) setup(mgr ctrl.Manager, o Options, queues *statusQ
 		Watches(&v1alpha1.SegmentationProfile{}, r.onProfile()).
 		Watches(&v1alpha1.ClusterSegmentationProfile{}, r.onProfile()).
 		Watches(&corev1.Service{}, r.onService()).
+		Watches(&discoveryv1.EndpointSlice{}, r.onEndpointSlice()).
+		Watches(&corev1.Node{}, r.onNode(cmp.Or(o.NodeDelay, defaultNodeDelay))).
+		Watches(&networkingv1.ServiceCIDR{}, r.onServiceCIDR()).
+		WatchesRawSource(capture).
 		WithOptions(controller.Options{MaxConcurrentReconciles: o.Workers, RateLimiter: rateLimiter()}).
 		Complete(r)
 }

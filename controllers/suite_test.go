@@ -45,6 +45,9 @@ var (
 	names  int
 )
 
+// nodeDelay is how long the controllers of the suite gather changes of nodes.
+const nodeDelay = 300 * time.Millisecond
+
 var _ = BeforeSuite(func(ctx SpecContext) {
 	log.SetLogger(zap.New(zap.WriteTo(GinkgoWriter)))
 	plane, err := harness.Start(ctx, harness.Options{})
@@ -61,9 +64,11 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 
 	faults = &writeFaults{}
 	options := snapshot.DefaultOptions("firebreak-system")
+	cached, err := controllers.CacheOptions()
+	Expect(err).NotTo(HaveOccurred())
 	mgr, err := ctrl.NewManager(config, manager.Options{
 		Scheme:  scheme,
-		Cache:   controllers.CacheOptions(options),
+		Cache:   cached,
 		Metrics: metricsserver.Options{BindAddress: "0"},
 		NewClient: func(config *rest.Config, o client.Options) (client.Client, error) {
 			plain, err := client.NewWithWatch(config, o)
@@ -74,7 +79,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		},
 	})
 	Expect(err).NotTo(HaveOccurred())
-	Expect(controllers.Setup(mgr, controllers.Options{Cluster: options, Workers: 16})).To(Succeed())
+	Expect(controllers.Setup(mgr, controllers.Options{Cluster: options, Workers: 16, NodeDelay: nodeDelay})).To(Succeed())
 
 	running, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
@@ -104,6 +103,7 @@ func (r *NamespaceReconciler) onProfile() handler.Funcs {
 			if !e.IsInInitialList {
 				namespaces := append(r.namespacesOf(ctx, e.Object), r.retainedIn(ctx, e.Object)...)
 				enqueue(q, isNamespaced(e.Object), namespaces...)
+				r.wakeProfile(q, e.Object)
 			}
 		},
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
@@ -116,13 +116,22 @@ func (r *NamespaceReconciler) onProfile() handler.Funcs {
 			}
 			namespaces := append(r.namespacesOf(ctx, e.ObjectNew), r.namespacesOf(ctx, e.ObjectOld)...)
 			enqueue(q, isNamespaced(e.ObjectNew), namespaces...)
+			r.wakeProfile(q, e.ObjectNew)
 		},
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) {
 			if p, ok := e.Object.(*v1alpha1.SegmentationProfile); ok {
 				r.graves.add(snapshot.FromSegmentationProfile(p))
 			}
 			enqueue(q, isNamespaced(e.Object), r.namespacesOf(ctx, e.Object)...)
+			r.wakeProfile(q, e.Object)
 		},
+	}
+}
+
+// wakeProfile wakes the namespaces that refer to a tier of a profile.
+func (r *NamespaceReconciler) wakeProfile(q queue, profile client.Object) {
+	if isNamespaced(profile) {
+		r.wake(q, snapshot.Fact{Kind: snapshot.FactProfile, Namespace: profile.GetNamespace(), Name: profile.GetName()}, 0)
 	}
 }
 
@@ -178,27 +187,4 @@ func (r *NamespaceReconciler) retainedIn(ctx context.Context, obj client.Object)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
-}
-
-// onService wakes the namespaces whose policies depend on where the cluster's DNS is.
-func (r *NamespaceReconciler) onService() handler.Funcs {
-	wake := func(q queue) {
-		r.facts.changed()
-		enqueue(q, false, r.facts.readDNS()...)
-	}
-	return handler.Funcs{
-		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) {
-			if !e.IsInInitialList {
-				wake(q)
-			}
-		},
-		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {
-			before, ok := e.ObjectOld.(*corev1.Service)
-			after, ok2 := e.ObjectNew.(*corev1.Service)
-			if ok && ok2 && (!reflect.DeepEqual(before.Spec, after.Spec) || !maps.Equal(before.Labels, after.Labels)) {
-				wake(q)
-			}
-		},
-		DeleteFunc: func(_ context.Context, _ event.DeleteEvent, q queue) { wake(q) },
-	}
 }

@@ -55,6 +55,7 @@ func parseFlags(args []string) (options, error) {
 	flags.Func("dns-service", "`namespace/name` of the cluster's DNS Service; may be given several times; detected when not given", o.addDNSService)
 	nodeLocal := flags.String("node-local-dns", "169.254.20.10", "`addresses` of the node-local DNS cache, separated by commas; empty when there is none")
 	flags.Func("cluster-cidrs", "public address `ranges` that the cluster itself uses and that the internet peer leaves out, separated by commas", o.addClusterCIDRs)
+	flags.Func("node-cidrs", "address `ranges` in which all nodes are, separated by commas: a nodes peer without nodeSelector then stands for these instead of each node's address, and the internet peer leaves them out", o.addNodeCIDRs)
 	flags.BoolVar(&o.cluster.AllowNAT64, "internet-nat64", false, "count 64:ff9b::/96 to the internet; it reaches private IPv4 addresses through a NAT64 translator")
 	// pflag reads and prints flags with two dashes, as every Kubernetes program does.
 	parser := pflag.NewFlagSet("manager", pflag.ContinueOnError)
@@ -81,12 +82,18 @@ func (o *options) addDNSService(text string) error {
 }
 
 func (o *options) addClusterCIDRs(text string) error {
+	return addPrefixes(&o.cluster.ClusterCIDRs, text)
+}
+
+func (o *options) addNodeCIDRs(text string) error { return addPrefixes(&o.cluster.NodeCIDRs, text) }
+
+func addPrefixes(to *[]netip.Prefix, text string) error {
 	for _, item := range splitList(text) {
 		prefix, err := netip.ParsePrefix(item)
 		if err != nil {
 			return err
 		}
-		o.cluster.ClusterCIDRs = append(o.cluster.ClusterCIDRs, prefix.Masked())
+		*to = append(*to, prefix.Masked())
 	}
 	return nil
 }

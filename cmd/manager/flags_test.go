@@ -31,6 +31,7 @@ func TestFlags(t *testing.T) {
 		"there may be none":                      {[]string{"--node-local-dns="}, func(o options) any { return o.cluster.NodeLocalDNS }, []netip.Addr(nil)},
 		"or one of each family":                  {[]string{"--node-local-dns=169.254.20.10,fd00::10"}, func(o options) any { return o.cluster.NodeLocalDNS }, []netip.Addr{netip.MustParseAddr("169.254.20.10"), netip.MustParseAddr("fd00::10")}},
 		"the cluster's own ranges are masked":    {[]string{"--cluster-cidrs=203.0.113.7/24"}, func(o options) any { return o.cluster.ClusterCIDRs }, []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}},
+		"so are those of nodes":                  {[]string{"--node-cidrs=192.168.1.0/20,fd00:1::/64"}, func(o options) any { return o.cluster.NodeCIDRs }, []netip.Prefix{netip.MustParsePrefix("192.168.0.0/20"), netip.MustParsePrefix("fd00:1::/64")}},
 		"NAT64 is not the internet by default":   {nil, func(o options) any { return o.cluster.AllowNAT64 }, false},
 		"NAT64 can be":                           {[]string{"--internet-nat64"}, func(o options) any { return o.cluster.AllowNAT64 }, true},
 		"the lease lives where Firebreak runs":   {nil, func(o options) any { return o.leaderElectionNamespace }, "firebreak-system"},
@@ -59,6 +60,7 @@ func TestFlagsThatAreRefused(t *testing.T) {
 		"--dns-service=kube-system/": "want namespace/name",
 		"--node-local-dns=here":      "--node-local-dns",
 		"--cluster-cidrs=10.0.0.0":   "cluster-cidrs",
+		"--node-cidrs=10.0.0.0/33":   "node-cidrs",
 		"--no-such-flag":             "no-such-flag",
 		"stray":                      `unexpected argument "stray"`,
 	} {

@@ -76,9 +76,13 @@ func newManager(o options) (ctrl.Manager, error) {
 	if err := ctrlmetrics.Registry.Register(metrics.NewBuildInfo(version())); err != nil {
 		return nil, fmt.Errorf("register the metrics: %w", err)
 	}
+	cached, err := controllers.CacheOptions()
+	if err != nil {
+		return nil, fmt.Errorf("decide what to cache: %w", err)
+	}
 	mgr, err := ctrl.NewManager(config, manager.Options{
 		Scheme:                        scheme,
-		Cache:                         controllers.CacheOptions(o.cluster),
+		Cache:                         cached,
 		Metrics:                       server,
 		HealthProbeBindAddress:        o.probeAddress,
 		LeaderElection:                o.leaderElect,
