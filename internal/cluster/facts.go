@@ -91,20 +91,25 @@ func (l *factLoader) loadService(ctx context.Context, name types.NamespacedName)
 	if !l.reader.Pods.Synced() {
 		return fmt.Errorf("tell pods among the endpoints of service %s: pods are not listed yet: %w", name, ErrStale)
 	}
+	for _, slice := range list {
+		l.tellPods(slice)
+	}
+	return nil
+}
+
+// tellPods looks up which of the addresses of an EndpointSlice are those of pods.
+func (l *factLoader) tellPods(slice discoveryv1.EndpointSlice) {
 	if l.facts.PodAddresses == nil {
 		l.facts.PodAddresses = map[netip.Addr]bool{}
 	}
-	for _, slice := range list {
-		for _, endpoint := range slice.Endpoints {
-			for _, text := range endpoint.Addresses {
-				if addr, err := netip.ParseAddr(text); err == nil {
-					l.follow(snapshot.Fact{Kind: snapshot.FactPodAddress, Name: addr.Unmap().String()})
-					l.facts.PodAddresses[addr.Unmap()] = l.reader.Pods.HasAddress(addr.Unmap())
-				}
+	for _, endpoint := range slice.Endpoints {
+		for _, text := range endpoint.Addresses {
+			if addr, err := netip.ParseAddr(text); err == nil {
+				l.follow(snapshot.Fact{Kind: snapshot.FactPodAddress, Name: addr.Unmap().String()})
+				l.facts.PodAddresses[addr.Unmap()] = l.reader.Pods.HasAddress(addr.Unmap())
 			}
 		}
 	}
-	return nil
 }
 
 // addService returns nil when there is no such Service.
