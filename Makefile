@@ -30,7 +30,7 @@ demo: ## See Firebreak at work on a control plane of its own; KEEP=1 leaves it r
 ##@ Test
 
 .PHONY: test
-test: controlplane ## Run every test, with the race detector
+test: controlplane bin/promtool ## Run every test, with the race detector
 	@go run ./test/run ./...
 
 .PHONY: test-unit
@@ -119,6 +119,13 @@ bin/golangci-lint: .ci/lint/go.mod .ci/lint/go.sum
 	@echo "building golangci-lint, which takes minutes the first time"
 	@mkdir -p bin
 	@cd .ci/lint && go build -buildvcs=false -o ../../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@
+
+# Without the clients of the clouds in which Prometheus can look for targets, which are most of it.
+bin/promtool: .ci/promtool/go.mod .ci/promtool/go.sum
+	@echo "building promtool, which takes minutes the first time"
+	@mkdir -p bin
+	@cd .ci/promtool && go build -buildvcs=false -tags=remove_all_sd -o ../../$@ github.com/prometheus/prometheus/cmd/promtool
 	@touch $@
 
 bin/crd-ref-docs: .ci/docs/go.mod .ci/docs/go.sum

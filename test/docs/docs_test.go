@@ -206,6 +206,20 @@ func TestOperationsListsEveryMetricWithItsLabels(t *testing.T) {
 	}
 }
 
+func TestOperationsExplainsEveryAlert(t *testing.T) {
+	var declared, explained []string
+	file := read(t, "config/prometheus/prometheus_rule.yaml")
+	for _, match := range regexp.MustCompile(`- alert: (\w+)\n(?:.*\n)+?.*severity: (\w+)`).FindAllStringSubmatch(file, -1) {
+		declared = append(declared, match[1]+" "+match[2])
+	}
+	for _, row := range rows(t, "docs/operations.md", "| alert | severity | fires when | what to do |") {
+		explained = append(explained, row[0]+" "+row[1])
+	}
+	if len(declared) != strings.Count(file, "alert:") || !slices.Equal(declared, explained) {
+		t.Errorf("docs/operations.md explains %q\nthe rules are %q", explained, declared)
+	}
+}
+
 func TestLinksLeadSomewhere(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^):#]+)(#[^)]*)?\)`)
 	for _, file := range []string{"README.md", "docs/concepts.md", "docs/operations.md", "docs/decisions/README.md"} {

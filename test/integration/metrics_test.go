@@ -3,6 +3,9 @@ package integration_test
 import (
 	"context"
 	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -33,6 +36,31 @@ var _ = Describe("The metrics", func() {
 			Expect(err).NotTo(HaveOccurred())
 			Expect(code).To(Equal(c.code), c.who)
 			Expect(strings.Contains(body, "controller_runtime_")).To(Equal(c.code == http.StatusOK), c.who)
+		}
+	})
+
+	It("have everything that alerts and dashboard ask for", func(ctx SpecContext) {
+		now := ""
+		Eventually(func(g Gomega) {
+			now = ""
+			for series := range scrape(ctx, g) {
+				now += series + "\n"
+			}
+			// There is a first reconcile, and so a first of each series about reconciles.
+			g.Expect(now).To(ContainSubstring("controller_runtime_reconcile_time_seconds_bucket{"))
+		}).Should(Succeed())
+		names := regexp.MustCompile(`\b(?:firebreak|leader_election|controller_runtime|workqueue|rest_client|process|go)_\w+(?:\{name=\\*"[^"\\]*)?`)
+		for _, file := range []string{"prometheus_rule.yaml", "dashboard.json"} {
+			text, err := os.ReadFile(filepath.Join(plane.Root(), "config", "prometheus", file))
+			Expect(err).NotTo(HaveOccurred())
+			found := names.FindAllString(string(text), -1)
+			Expect(len(found)).To(BeNumerically(">", 7), file)
+			for _, name := range found {
+				// No finding, no series.
+				if name != "firebreak_findings" {
+					Expect(now).To(ContainSubstring(strings.ReplaceAll(name, `\`, "")), file)
+				}
+			}
 		}
 	})
 
