@@ -30,7 +30,7 @@ demo: ## See Firebreak at work on a control plane of its own; KEEP=1 leaves it r
 ##@ Test
 
 .PHONY: test
-test: controlplane bin/promtool ## Run every test, with the race detector
+test: controlplane bin/promtool bin/helm ## Run every test, with the race detector
 	@go run ./test/run ./...
 
 .PHONY: test-unit
@@ -91,9 +91,13 @@ verify-code: lint
 	go vet ./...
 
 .PHONY: generate
-generate: bin/crd-ref-docs ## Generate deepcopy code, CRDs and the API reference from the types
+generate: bin/crd-ref-docs ## Generate deepcopy code, CRDs, the API reference and the chart's copies
 	go tool controller-gen object paths=./api/...
 	go tool controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
+	@# Copies: a chart can read its own files only, and not every tool that installs charts follows symbolic links.
+	@rm -rf config/chart/files && mkdir -p config/chart/files/crd config/chart/files/rbac
+	cp config/crd/bases/*.yaml config/chart/files/crd
+	cp $(filter-out %/kustomization.yaml %/service_account.yaml,$(wildcard config/rbac/*.yaml)) config/chart/files/rbac
 	@mkdir -p docs
 	bin/crd-ref-docs --config=.ci/docs/config.yaml --templates-dir=.ci/docs/templates --log-level=ERROR \
 	  --source-path=api --renderer=markdown --output-path=docs/api-reference.md
@@ -126,6 +130,16 @@ bin/promtool: .ci/promtool/go.mod .ci/promtool/go.sum
 	@echo "building promtool, which takes minutes the first time"
 	@mkdir -p bin
 	@cd .ci/promtool && go build -buildvcs=false -tags=remove_all_sd -o ../../$@ github.com/prometheus/prometheus/cmd/promtool
+	@touch $@
+
+# Helm takes the version of Kubernetes that it assumes from the linker, as its own Makefile does.
+bin/helm: .ci/helm/go.mod .ci/helm/go.sum
+	@echo "building helm, which takes a minute or two the first time"
+	@mkdir -p bin
+	@cd .ci/helm && minor=$$(go list -m -f '{{.Version}}' k8s.io/client-go | cut -d. -f2) && \
+	CGO_ENABLED=0 go build -buildvcs=false -o ../../$@ \
+	  -ldflags "-s -w $$(printf -- '-X helm.sh/helm/v3/pkg/%s ' {chartutil,lint/rules}.k8sVersion{Major=1,Minor=$$minor})" \
+	  helm.sh/helm/v3/cmd/helm
 	@touch $@
 
 bin/crd-ref-docs: .ci/docs/go.mod .ci/docs/go.sum

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -18,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"firebreak.dev/firebreak/test/harness"
 )
@@ -71,6 +73,7 @@ func startWorkload(t *testing.T) workload {
 // start starts a control plane for the rest of the test.
 func start(t *testing.T, opts harness.Options) *harness.ControlPlane {
 	t.Helper()
+	log.SetLogger(logr.Discard())
 	SetDefaultEventuallyTimeout(time.Minute)
 	SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
 	plane, err := harness.Start(t.Context(), opts)
