@@ -41,6 +41,7 @@ func effects() map[string]effect {
 		"operator.dnsServices":         adds([]string{"a/b", "c/d"}, "- --dns-service=a/b\n", "- --dns-service=c/d\n"),
 		"operator.nodeLocalDNS":        adds([]string{}, "- --node-local-dns=\n"),
 		"operator.clusterCIDRs":        adds([]string{"203.0.113.0/24", "2001:db8::/32"}, "- --cluster-cidrs=203.0.113.0/24,2001:db8::/32\n"),
+		"operator.nodeCIDRs":           adds([]string{"192.0.2.0/24"}, "- --node-cidrs=192.0.2.0/24\n"),
 		"operator.internetNAT64":       adds(true, "- --internet-nat64\n"),
 		"operator.logFormat":           adds("text", "- --log-format=text\n"),
 		"operator.verbosity":           adds(2, "- --v=2\n"),
@@ -148,6 +149,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"operator.dnsServices":               {{[]string{"kube-dns"}, "pattern"}},
 		"operator.nodeLocalDNS":              {{[]string{"here"}, "pattern"}},
 		"operator.clusterCIDRs":              {{[]string{"10.0.0.0"}, "pattern"}},
+		"operator.nodeCIDRs":                 {{[]string{"192.0.2.1"}, "pattern"}},
 		"operator.internetNAT64":             {{"yes", "want boolean"}},
 		"operator.logFormat":                 {{"xml", "must be one of"}},
 		"operator.verbosity":                 {{-1, "minimum"}},
@@ -158,8 +160,8 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"podDisruptionBudget.maxUnavailable": {{"some", "pattern"}, {-1, "minimum"}},
 		"networkPolicy.egress":               {several, {[]any{}, "minItems"}},
 		"topologySpreadConstraints":          {{[]any{values{"maxSkew": 1}}, "missing properties"}},
-		"podLabels":                          {{values{"a": 1}, "want string"}, {values{"app.kubernetes.io/name": "x"}, "propertyNames"}},
-		"podAnnotations":                     {{values{"kubectl.kubernetes.io/default-container": "x"}, "propertyNames"}},
+		"podLabels":                          {{values{"a": 1}, "want string"}, {values{"app.kubernetes.io/name": "x"}, "invalid propertyName"}},
+		"podAnnotations":                     {{values{"kubectl.kubernetes.io/default-container": "x"}, "invalid propertyName"}},
 		"fullnameOverride":                   {{"A", "pattern"}, {strings.Repeat("a", 41), "maxLength"}},
 	}
 	for path, kind := range defaults(t) {
