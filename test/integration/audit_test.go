@@ -139,6 +139,9 @@ func unseen() map[grant]string {
 		{"", "namespaces", "list"}:                               streamed,
 		{"", "pods", "list"}:                                     streamed,
 		{"", "services", "list"}:                                 streamed,
+		{"", "nodes", "list"}:                                    streamed,
+		{"discovery.k8s.io", "endpointslices", "list"}:           streamed,
+		{"networking.k8s.io", "servicecidrs", "list"}:            streamed,
 		{"firebreak.dev", "segmentationprofiles", "list"}:        streamed,
 		{"firebreak.dev", "clustersegmentationprofiles", "list"}: streamed,
 	}

@@ -202,6 +202,18 @@ func tiers(ctx context.Context, namespace string) []string {
 	return out
 }
 
+// profilesIn lists the profiles that policies of a namespace come from. The operator's own policy comes from none.
+func profilesIn(ctx context.Context, namespace string) []string {
+	GinkgoHelper()
+	out := []string{}
+	for _, p := range policies(ctx, namespace) {
+		if name, ok := p.Labels[v1alpha1.LabelProfile]; ok {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
 // policyOf returns the one policy of a tier in a namespace.
 func policyOf(ctx context.Context, namespace, tier string) *networkingv1.NetworkPolicy {
 	GinkgoHelper()

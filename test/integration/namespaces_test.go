@@ -81,7 +81,7 @@ var _ = Describe("A cluster profile", func() {
 			HaveField("Message", ContainSubstring("kube-system")),
 		)))
 		for _, name := range protected() {
-			Expect(policies(ctx, name)).To(BeEmpty(), name)
+			Expect(profilesIn(ctx, name)).To(BeEmpty(), name)
 		}
 	})
 
@@ -97,7 +97,7 @@ var _ = Describe("A cluster profile", func() {
 		Expect(codes(ctx, profile)).To(ContainElement(v1alpha1.CodeProtectedNamespace))
 		expectReady(ctx, profile)
 		for _, name := range protected() {
-			Expect(policies(ctx, name)).To(BeEmpty(), name)
+			Expect(profilesIn(ctx, name)).To(BeEmpty(), name)
 		}
 	})
 
