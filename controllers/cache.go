@@ -11,6 +11,8 @@ import (
 	"k8s.io/client-go/tools/cache"
 	crcache "sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"firebreak.dev/firebreak/internal/enforcement"
 )
 
 // CacheOptions returns what a manager's cache must keep: of Services, Nodes and EndpointSlices only what policies are made
@@ -57,8 +59,10 @@ func slimService(s *corev1.Service) *corev1.Service {
 }
 
 func slimNode(n *corev1.Node) *corev1.Node {
+	meta := slimMeta(n.ObjectMeta)
+	meta.Annotations = enforcement.NodeAnnotations(n.Annotations)
 	return &corev1.Node{
-		ObjectMeta: slimMeta(n.ObjectMeta),
+		ObjectMeta: meta,
 		Spec:       corev1.NodeSpec{PodCIDR: n.Spec.PodCIDR, PodCIDRs: n.Spec.PodCIDRs},
 		Status:     corev1.NodeStatus{Addresses: n.Status.Addresses},
 	}

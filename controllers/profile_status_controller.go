@@ -39,6 +39,7 @@ type ProfileStatusReconciler struct {
 	reader  *cluster.Reader
 	ledger  *ledger.Ledger
 	pods    *cluster.Pods
+	plugins *cluster.Plugins
 	events  *events.Recorder
 	metrics *metrics.Metrics
 	writes  *statusClock
@@ -143,7 +144,8 @@ func (r *ProfileStatusReconciler) gather(ctx context.Context, obj client.Object)
 	profile := asProfile(obj)
 	in := report.Input{
 		Profile: profile, Previous: *statusOf(obj).DeepCopy(), PodsKnown: r.pods.Synced(),
-		Drift: r.ledger.PendingDrift(profile.Key), Inherited: r.writes.inherited(profile.Key), Now: time.Now(),
+		Enforcement: r.plugins.Verdict(),
+		Drift:       r.ledger.PendingDrift(profile.Key), Inherited: r.writes.inherited(profile.Key), Now: time.Now(),
 	}
 	namespaces, err := r.candidates(ctx, profile)
 	if err != nil {

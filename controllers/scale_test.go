@@ -15,6 +15,17 @@ import (
 // reconciles returns how often a namespace was reconciled so far, over all namespaces.
 func reconciles() float64 {
 	GinkgoHelper()
+	return reconcilesOf(func(controller string) bool { return controller == "namespace" })
+}
+
+// looks returns how often anything was reconciled so far.
+func looks() float64 {
+	GinkgoHelper()
+	return reconcilesOf(func(string) bool { return true })
+}
+
+func reconcilesOf(counts func(controller string) bool) float64 {
+	GinkgoHelper()
 	families, err := metrics.Registry.Gather()
 	Expect(err).NotTo(HaveOccurred())
 	total := 0.0
@@ -24,7 +35,7 @@ func reconciles() float64 {
 		}
 		for _, m := range family.GetMetric() {
 			for _, label := range m.GetLabel() {
-				if label.GetName() == "controller" && label.GetValue() == "namespace" {
+				if label.GetName() == "controller" && counts(label.GetValue()) {
 					total += m.GetCounter().GetValue()
 				}
 			}

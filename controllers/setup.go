@@ -74,6 +74,10 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	if err != nil {
 		return fmt.Errorf("add the pod store: %w", err)
 	}
+	plugins, err := watchPlugins(mgr, func() { queues.allProfiles(reader) })
+	if err != nil {
+		return err
+	}
 	recorder := events.NewRecorder(mgr.GetEventRecorder("firebreak"))
 	record := ledger.New(queues.onOutcome)
 	meter := metrics.New(mgr.Elected(), time.Now)
@@ -84,8 +88,8 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	}
 	for _, kind := range []v1alpha1.Kind{v1alpha1.KindSegmentationProfile, v1alpha1.KindClusterSegmentationProfile} {
 		r := &ProfileStatusReconciler{
-			kind: kind, client: mgr.GetClient(), reader: reader, ledger: record, pods: pods, events: recorder, metrics: meter,
-			writes: newStatusClock(),
+			kind: kind, client: mgr.GetClient(), reader: reader, ledger: record, pods: pods, plugins: plugins, events: recorder,
+			metrics: meter, writes: newStatusClock(),
 		}
 		if err := r.setup(mgr, o, queues); err != nil {
 			return fmt.Errorf("set up the status controller of %s: %w", kind, err)

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/enforcement"
 	"firebreak.dev/firebreak/internal/plan"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
@@ -88,6 +89,8 @@ type Input struct {
 	Inherited bool
 	// PodsKnown is false until all pods have been listed once.
 	PodsKnown bool
-	Drift     Drift
-	Now       time.Time
+	// Enforcement is what was seen of network plugins; nil until nodes and DaemonSets have been listed once.
+	Enforcement *enforcement.Verdict
+	Drift       Drift
+	Now         time.Time
 }

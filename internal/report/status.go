@@ -41,7 +41,7 @@ func StatusAndFindings(in Input) (v1alpha1.ProfileStatus, []v1alpha1.Finding) {
 	if !in.PodsKnown {
 		status.Tiers = in.Previous.Tiers
 	}
-	findings := finding.Sort(slices.Concat(t.findings, coverage.findings, coverage.open, protectedFinding(in)))
+	findings := finding.Sort(slices.Concat(t.findings, coverage.findings, coverage.open, protectedFinding(in), enforcementFinding(in, verdict)))
 	status.FindingCounts = finding.Count(findings)
 	status.Findings = findings[:min(len(findings), finding.MaxInStatus)]
 	if len(status.Findings) == 0 {

@@ -142,6 +142,7 @@ func unseen() map[grant]string {
 		{"", "nodes", "list"}:                                    streamed,
 		{"discovery.k8s.io", "endpointslices", "list"}:           streamed,
 		{"networking.k8s.io", "servicecidrs", "list"}:            streamed,
+		{"apps", "daemonsets", "list"}:                           streamed,
 		{"firebreak.dev", "segmentationprofiles", "list"}:        streamed,
 		{"firebreak.dev", "clustersegmentationprofiles", "list"}: streamed,
 	}
