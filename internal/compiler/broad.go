@@ -79,5 +79,5 @@ func sizeOf(b ipset.Block) *big.Int {
 }
 
 func sizeOfPrefix(p netip.Prefix) *big.Int {
-	return new(big.Int).Lsh(big.NewInt(1), uint(p.Addr().BitLen()-p.Bits())) //nolint:gosec // 0 to 128
+	return new(big.Int).Lsh(big.NewInt(1), uint(p.Addr().BitLen()-p.Bits()))
 }

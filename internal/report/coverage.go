@@ -76,21 +76,26 @@ func coverNamespace(ns NamespaceFacts, counts []tierCount, overlaps map[[2]strin
 		if len(in) == 0 && !class.HostNetwork {
 			uncovered += class.Count
 		}
-		for n, i := range in {
-			count := &counts[i]
-			if class.HostNetwork {
-				count.hostPods += class.Count
-				count.hostWhere = firstOf(count.hostWhere, ns.Namespace.Name)
-				continue
-			}
-			count.pods += class.Count
-			for _, j := range in[n+1:] {
-				pair := [2]string{count.tier.Name, counts[j].tier.Name}
-				overlaps[pair] = firstOf(overlaps[pair], ns.Namespace.Name)
-			}
-		}
+		countClass(ns.Namespace.Name, class, counts, in, overlaps)
 	}
 	return uncovered
+}
+
+// countClass counts pods that are alike for the tiers that they are in.
+func countClass(namespace string, class PodClass, counts []tierCount, in []int, overlaps map[[2]string]string) {
+	for n, i := range in {
+		count := &counts[i]
+		if class.HostNetwork {
+			count.hostPods += class.Count
+			count.hostWhere = firstOf(count.hostWhere, namespace)
+			continue
+		}
+		count.pods += class.Count
+		for _, j := range in[n+1:] {
+			pair := [2]string{count.tier.Name, counts[j].tier.Name}
+			overlaps[pair] = firstOf(overlaps[pair], namespace)
+		}
+	}
 }
 
 func firstOf(have, next string) string {
