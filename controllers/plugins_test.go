@@ -13,17 +13,10 @@ import (
 	"firebreak.dev/firebreak/api/v1alpha1"
 )
 
-// create creates an object and removes it at the end of the spec.
-func create(ctx context.Context, obj client.Object) {
-	GinkgoHelper()
-	Expect(k8s.Create(ctx, obj)).To(Succeed())
-	DeferCleanup(func(ctx SpecContext) { remove(ctx, obj) })
-}
-
 func newDaemonSet(ctx context.Context, name string) *appsv1.DaemonSet {
 	GinkgoHelper()
 	labels := map[string]string{"app": name}
-	ds := &appsv1.DaemonSet{
+	return create(ctx, &appsv1.DaemonSet{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: name},
 		Spec: appsv1.DaemonSetSpec{
 			Selector: &metav1.LabelSelector{MatchLabels: labels},
@@ -31,9 +24,7 @@ func newDaemonSet(ctx context.Context, name string) *appsv1.DaemonSet {
 				ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "none"}}},
 			},
 		},
-	}
-	create(ctx, ds)
-	return ds
+	})
 }
 
 var _ = Describe("a cluster in which no network plugin is known to enforce policies", func() {
@@ -60,8 +51,7 @@ var _ = Describe("a cluster in which no network plugin is known to enforce polic
 		flannel := newDaemonSet(ctx, newName("flannel"))
 		flannel.Labels = map[string]string{"k8s-app": "flannel"}
 		Expect(k8s.Update(ctx, flannel)).To(Succeed())
-		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: newName("node")}}
-		create(ctx, node)
+		node := create(ctx, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: newName("node")}})
 		for _, p := range []client.Object{enforcing, platform} {
 			Eventually(hint(p), "5s").Should(And(
 				ContainSubstring("was seen among 1 node and 1 DaemonSet, and by itself this does not enforce them: flannel (DaemonSet kube-system/"+flannel.Name+")"),

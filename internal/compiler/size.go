@@ -45,7 +45,7 @@ func (c *compilation) remedy(entry string) string {
 	for _, e := range c.profile.Allow {
 		isNodes := func(p v1alpha1.Peer) bool { return p.Nodes != nil }
 		if e.Name == entry && slices.ContainsFunc(slices.Concat(e.From, e.To), isNodes) {
-			return "name the ranges of the nodes with --node-cidrs, so that not every node is listed"
+			return "name the ranges of the nodes with --node-cidrs and leave nodeSelector out, so that not every node is listed"
 		}
 	}
 	return "use fewer and wider ranges, or selectors that match more"

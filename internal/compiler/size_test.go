@@ -2,13 +2,13 @@ package compiler
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
-	"firebreak.dev/firebreak/internal/finding"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
@@ -87,14 +87,20 @@ func onSamePort(p snapshot.Profile) snapshot.Profile {
 }
 
 func TestTooManyNodesAreToBeNamedByTheirRanges(t *testing.T) {
-	p := sized(true, 10, 600)
-	c := &compilation{profile: p}
-	policy := c.tierPolicy(p.Tiers[0], c.tierRules(p.Tiers[0]))
+	p := sized(true, 10, 1)
 	p.Allow[1].To = []v1alpha1.Peer{{Nodes: &v1alpha1.NodesPeer{}}}
-	flows := []flow{{entry: "e0", peers: peerSet{peers: policy.Spec.Egress[0].To[:10]}}, {entry: "e1", peers: peerSet{peers: policy.Spec.Egress[0].To[10:]}}}
-	c.checkSize(p.Tiers[0], policy, flows)
-	found := finding.Sort(c.findings)
-	if len(found) != 1 || !strings.HasSuffix(found[0].Message, "Most come from e1 (600), e0 (10); name the ranges of the nodes with --node-cidrs, so that not every node is listed.") {
+	s := snapshot.Snapshot{Namespace: snapshot.Namespace{Name: "shop"}, Profiles: []snapshot.Profile{p}}
+	for i := range 600 {
+		// Every other address, so that none join.
+		addr := netip.AddrFrom4([4]byte{10, 0, byte(i / 100), byte(2 * (i % 100))})
+		s.Facts.Nodes = append(s.Facts.Nodes, snapshot.Node{Name: fmt.Sprint(i), Addresses: []netip.Addr{addr}})
+	}
+	found := Compile(s)[0].Findings
+	if len(found) != 1 || !strings.HasSuffix(found[0].Message, "Most come from e1 (600), e0 (10); name the ranges of the nodes with --node-cidrs and leave nodeSelector out, so that not every node is listed.") {
 		t.Errorf("findings %+v", found)
+	}
+	s.Options.NodeCIDRs = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}
+	if found := Compile(s)[0].Findings; len(found) > 0 {
+		t.Errorf("where the ranges are named: %+v", found)
 	}
 }
