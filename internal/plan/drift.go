@@ -6,11 +6,11 @@ import "firebreak.dev/firebreak/internal/networkpolicy"
 type DriftKind string
 
 const (
-	// DriftSpec: they changed what it selects or allows.
+	// DriftSpec means: they changed what it selects or allows.
 	DriftSpec DriftKind = "spec"
-	// DriftMetadata: they changed nothing but labels, annotations or owner of ours.
+	// DriftMetadata means: they changed nothing but labels, annotations or owner of ours.
 	DriftMetadata DriftKind = "metadata"
-	// DriftDeleted: they deleted it.
+	// DriftDeleted means: they deleted it.
 	DriftDeleted DriftKind = "deleted"
 )
 

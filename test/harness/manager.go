@@ -103,7 +103,7 @@ func (m *Manager) WaitReady(ctx context.Context, timeout time.Duration) error {
 			}
 			// The two servers start side by side.
 			_, _, err := m.Metrics(ctx, "")
-			return err == nil, nil //nolint:nilerr // why it does not answer yet matters to nobody who polls
+			return err == nil, nil
 		})
 	if err != nil {
 		return fmt.Errorf("wait for the operator: %w\n%s", err, m.tail())

@@ -2,18 +2,21 @@ package integration_test
 
 import (
 	"context"
+	"crypto/tls"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	certutil "k8s.io/client-go/util/cert"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/test/harness"
@@ -75,6 +78,46 @@ var _ = Describe("The metrics", func() {
 		Expect(response.StatusCode).To(Equal(http.StatusBadRequest))
 	})
 })
+
+var _ = Describe("The certificate of the metrics", func() {
+	It("is the one that is given, and a renewed one without a restart", func(ctx SpecContext) {
+		dir := GinkgoT().TempDir()
+		writeCertificate(dir, "first.example")
+		standby, err := plane.StartManager(ctx, harness.ManagerOptions{Kubeconfig: operatorKubeconfig, Args: []string{"--metrics-cert-dir=" + dir}})
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(standby.Stop)
+		Expect(standby.WaitReady(ctx, time.Minute)).To(Succeed())
+		name, protocol := handshake(ctx, standby)
+		Expect(name).To(Equal("first.example"))
+		Expect(protocol).To(Equal("http/1.1"), "HTTP/2 is off")
+
+		writeCertificate(dir, "second.example")
+		Eventually(func() string { name, _ := handshake(ctx, standby); return name }).Should(Equal("second.example"))
+	})
+})
+
+// writeCertificate writes a self-signed certificate for a host, and its key.
+func writeCertificate(dir, host string) {
+	GinkgoHelper()
+	cert, key, err := certutil.GenerateSelfSignedCertKey(host, nil, nil)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(os.WriteFile(filepath.Join(dir, "tls.crt"), cert, 0o600)).To(Succeed())
+	Expect(os.WriteFile(filepath.Join(dir, "tls.key"), key, 0o600)).To(Succeed())
+}
+
+// handshake returns for which host a replica's metrics have a certificate, and what it speaks with one who speaks HTTP/2.
+func handshake(ctx context.Context, replica *harness.Manager) (host, protocol string) {
+	GinkgoHelper()
+	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2", "http/1.1"}}} //nolint:gosec // the certificate is what is looked at
+	connection, err := dialer.DialContext(ctx, "tcp", strings.TrimPrefix(replica.MetricsURL, "https://"))
+	Expect(err).NotTo(HaveOccurred())
+	defer func() { Expect(connection.Close()).To(Succeed()) }()
+	secure, ok := connection.(*tls.Conn)
+	Expect(ok).To(BeTrue())
+	state := secure.ConnectionState()
+	Expect(state.PeerCertificates).NotTo(BeEmpty())
+	return state.PeerCertificates[0].DNSNames[0], state.NegotiatedProtocol
+}
 
 var _ = Describe("The metrics about profiles", func() {
 	const segp = `{kind="SegmentationProfile"`
