@@ -77,6 +77,8 @@ type ChangeSet struct {
 	Withheld []Change
 	Frozen   []Drift
 	Previews map[snapshot.ProfileKey]PreviewCounts
+	// Foreseen are the conflicts that previewing profiles would meet.
+	Foreseen []Conflict
 }
 
 // Len is the number of writes.

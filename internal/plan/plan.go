@@ -49,7 +49,7 @@ func New(in Input) ChangeSet {
 	for i := range p.steps {
 		slices.SortFunc(p.steps[i], func(a, b Change) int { return cmp.Compare(a.Name(), b.Name()) })
 	}
-	return ChangeSet{Steps: p.steps, Conflicts: p.conflicts, Withheld: p.withheld, Frozen: p.frozen, Previews: p.previews()}
+	return ChangeSet{Steps: p.steps, Conflicts: p.conflicts, Withheld: p.withheld, Frozen: p.frozen, Previews: p.previews(), Foreseen: p.foresee()}
 }
 
 // wanted is a desired policy and the profile that wants it.

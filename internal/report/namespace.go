@@ -43,6 +43,7 @@ func Ended(s snapshot.Snapshot, outputs []compiler.Output, set plan.ChangeSet, r
 		key := o.Profile.Key
 		outcome := outcomeOf(s, o, result.Written)
 		judgeConflicts(outcome, s.Namespace.Name, key, set.Conflicts)
+		addForeseen(outcome, s.Namespace.Name, key, set.Foreseen)
 		if open[key] {
 			outcome.State, outcome.Error = Failed, failureOf(key, result)
 		}
@@ -130,6 +131,17 @@ func judgeConflicts(outcome *Outcome, namespace string, key snapshot.ProfileKey,
 			outcome.State, outcome.Error = Conflicted, f.Message
 		}
 		outcome.Findings = append(outcome.Findings[:len(outcome.Findings):len(outcome.Findings)], f)
+	}
+}
+
+// addForeseen reports the conflicts that a preview would meet; it is computed all the same.
+func addForeseen(outcome *Outcome, namespace string, key snapshot.ProfileKey, conflicts []plan.Conflict) {
+	for _, c := range conflicts {
+		if c.Profile == key {
+			outcome.Findings = append(outcome.Findings[:len(outcome.Findings):len(outcome.Findings)], finding.New(
+				v1alpha1.CodeNameConflict, namespace, "NetworkPolicy "+c.Policy,
+				"NetworkPolicy %s/%s is not Firebreak's but bears the name of one that this profile would need in mode Enforce; delete it before, and create it under another name if it is needed.", namespace, c.Policy))
+		}
 	}
 }
 

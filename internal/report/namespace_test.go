@@ -120,3 +120,19 @@ func TestFrozenPoliciesAreSpokenOf(t *testing.T) {
 		})
 	}
 }
+
+func TestAConflictThatAPreviewWouldMeetIsFoundAndThePreviewStands(t *testing.T) {
+	p := shop()
+	p.Mode = v1alpha1.ModePreview
+	s := snapshot.Snapshot{Namespace: snapshot.Namespace{Name: "shop"}}
+	outputs := []compiler.Output{{Profile: p, Disposition: compiler.Preview, Selected: true}}
+	set := plan.ChangeSet{Foreseen: []plan.Conflict{{Profile: p.Key, Policy: "one"}, {Profile: baseline().Key, Policy: "other"}}}
+	got := Ended(s, outputs, set, plan.Result{})[p.Key]
+	if got.State != Applied || len(got.Findings) != 1 {
+		t.Fatalf("got %+v", got)
+	}
+	f := got.Findings[0]
+	if f.Code != v1alpha1.CodeNameConflict || f.Namespace != "shop" || f.Place != "NetworkPolicy one" || !strings.Contains(f.Message, "would need in mode Enforce") {
+		t.Errorf("finding %+v", f)
+	}
+}

@@ -33,6 +33,16 @@ var _ = Describe("A policy that is somebody else's", func() {
 		Expect(codes(ctx, profile)).NotTo(ContainElement(v1alpha1.CodeNameConflict))
 	})
 
+	It("is foreseen by a preview, which stands all the same", func(ctx SpecContext) {
+		namespace := newNamespace(ctx, nil)
+		theirs := newForeignPolicy(ctx, namespace, nameOfPolicy(ctx, "web"))
+		profile := newProfile(ctx, namespace, "shop", "mode: Preview"+twoTiers)
+		expectReady(ctx, profile)
+		Expect(status(ctx, profile).Findings).To(ContainElement(SatisfyAll(
+			HaveField("Code", v1alpha1.CodeNameConflict), HaveField("Namespace", namespace), HaveField("Place", "NetworkPolicy "+theirs.Name))))
+		expectSame(ctx, theirs)
+	})
+
 	It("is not taken for ours because of forged labels when it has an owner of its own", func(ctx SpecContext) {
 		namespace := newNamespace(ctx, nil)
 		owner := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "owner", Namespace: namespace}}
