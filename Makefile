@@ -95,9 +95,10 @@ generate: bin/crd-ref-docs ## Generate deepcopy code, CRDs, the API reference an
 	go tool controller-gen object paths=./api/...
 	go tool controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
 	@# Copies: a chart can read its own files only, and not every tool that installs charts follows symbolic links.
-	@rm -rf config/chart/files && mkdir -p config/chart/files/crd config/chart/files/rbac
+	@rm -rf config/chart/files && mkdir -p $(addprefix config/chart/files/,crd rbac prometheus)
 	cp config/crd/bases/*.yaml config/chart/files/crd
 	cp $(filter-out %/kustomization.yaml %/service_account.yaml,$(wildcard config/rbac/*.yaml)) config/chart/files/rbac
+	cp $(filter-out %/kustomization.yaml,$(wildcard config/prometheus/*)) config/chart/files/prometheus
 	@mkdir -p docs
 	bin/crd-ref-docs --config=.ci/docs/config.yaml --templates-dir=.ci/docs/templates --log-level=ERROR \
 	  --source-path=api --renderer=markdown --output-path=docs/api-reference.md

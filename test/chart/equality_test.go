@@ -31,6 +31,16 @@ func TestTheChartMakesTheNamespaceOfTheKustomization(t *testing.T) {
 	expectEqual(t, chart, kustomized(t, "config/default"))
 }
 
+func TestTheChartMonitorsAsTheKustomizationDoes(t *testing.T) {
+	want := kustomized(t, "config/default")
+	maps.Copy(want, kustomized(t, "config/prometheus"))
+	all := values{}.set("namespace.create", true).set("crds.keep", false)
+	for _, what := range []string{"serviceMonitor", "prometheusRule", "dashboard"} {
+		all = all.set("metrics."+what+".create", true)
+	}
+	expectEqual(t, render(t, all), want)
+}
+
 func takeAnnotation(t *testing.T, object *unstructured.Unstructured, name, value string) {
 	t.Helper()
 	annotations := object.GetAnnotations()

@@ -115,7 +115,9 @@ func defaults(t *testing.T) map[string]any {
 }
 
 // freeForm lists the values that are objects whose keys are the user's.
-func freeForm() []string { return []string{"nodeSelector", "resources.requests", "resources.limits"} }
+func freeForm() []string {
+	return []string{"nodeSelector", "resources.requests", "resources.limits", "metrics.serviceMonitor.tlsConfig", "metrics.dashboard.labels"}
+}
 
 func readChart(t *testing.T, file string) string {
 	t.Helper()

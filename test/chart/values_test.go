@@ -22,6 +22,9 @@ type effect struct {
 func adds(value any, text ...string) effect    { return effect{value: value, adds: text} }
 func removes(value any, text ...string) effect { return effect{value: value, removes: text} }
 
+// monitored are the values that make one of the objects for monitoring.
+func monitored(what string) values { return values{}.set("metrics."+what+".create", true) }
+
 // effects has an entry for every value of the chart.
 func effects() map[string]effect {
 	digest := "sha256:" + strings.Repeat("0", 64)
@@ -50,6 +53,16 @@ func effects() map[string]effect {
 		"probes.port":     effect{value: 9081, adds: []string{"address=:9081\n", "containerPort: 9081\n", "port: 9081\n"}, removes: []string{"8081"}},
 		"metrics.port":    effect{value: 9443, adds: []string{"address=:9443\n", "containerPort: 9443\n", "port: 9443\n"}, removes: []string{"8443"}},
 		"metrics.enabled": effect{value: false, adds: []string{"--metrics-bind-address=0\n"}, removes: []string{"8443", "kind: Service\n"}},
+
+		"metrics.certSecret":               adds("mine", "- --metrics-cert-dir=/metrics-cert\n", "mountPath: /metrics-cert\n", "secretName: mine\n"),
+		"metrics.serviceMonitor.create":    adds(true, "kind: ServiceMonitor\n", "  name: firebreak-controller-manager\n  namespace: firebreak-system\nspec:\n  endpoints"),
+		"metrics.serviceMonitor.labels":    effect{among: monitored("serviceMonitor"), value: values{"prometheus": "main"}, adds: []string{"prometheus: main\n"}},
+		"metrics.serviceMonitor.interval":  effect{among: monitored("serviceMonitor"), value: "10s", adds: []string{"interval: 10s\n"}, removes: []string{"interval: 30s\n"}},
+		"metrics.serviceMonitor.tlsConfig": effect{among: monitored("serviceMonitor"), value: values{"insecureSkipVerify": nil, "serverName": "x"}, adds: []string{"serverName: x\n"}, removes: []string{"insecureSkipVerify"}},
+		"metrics.prometheusRule.create":    adds(true, "kind: PrometheusRule\n"),
+		"metrics.prometheusRule.labels":    effect{among: monitored("prometheusRule"), value: values{"prometheus": "main"}, adds: []string{"prometheus: main\n"}},
+		"metrics.dashboard.create":         adds(true, "name: firebreak-dashboard\n"),
+		"metrics.dashboard.labels":         effect{among: monitored("dashboard"), value: values{"folder": "network"}, adds: []string{"folder: network\n"}},
 
 		"crds.install":   removes(false, "kind: CustomResourceDefinition\n"),
 		"crds.keep":      removes(false, "helm.sh/resource-policy"),
@@ -156,6 +169,8 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"operator.extraArgs":                 {several, {[]string{"v"}, "pattern"}},
 		"probes.port":                        {{0, "minimum"}, tooLarge, several},
 		"metrics.port":                       {{0, "minimum"}, tooLarge},
+		"metrics.certSecret":                 {{"A", "pattern"}},
+		"metrics.serviceMonitor.interval":    {{"often", "pattern"}},
 		"serviceAccount.name":                {{"A B", "pattern"}},
 		"podDisruptionBudget.maxUnavailable": {{"some", "pattern"}, {-1, "minimum"}},
 		"networkPolicy.egress":               {several, {[]any{}, "minItems"}},

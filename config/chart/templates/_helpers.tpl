@@ -35,8 +35,20 @@ app.kubernetes.io/component: controller-manager
 {{- end -}}
 
 {{/*
-The name in this release of something that config/ calls firebreak-<something>. Input: name, root.
+The name in this release of something that config/ calls firebreak or firebreak-<something>. Input: name, root.
 */}}
 {{- define "firebreak.renamed" -}}
-{{ include "firebreak.fullname" .root }}-{{ trimPrefix "firebreak-" .name }}
+{{ include "firebreak.fullname" .root }}{{ trimPrefix "firebreak" .name }}
+{{- end -}}
+
+{{/*
+An object of config/prometheus with the name, the namespace and the further labels of this release. Input: object, labels,
+root.
+*/}}
+{{- define "firebreak.monitoring" -}}
+{{- $metadata := .object.metadata }}
+{{- $_ := set $metadata "name" (include "firebreak.renamed" (dict "name" $metadata.name "root" .root)) }}
+{{- $_ := set $metadata "namespace" .root.Release.Namespace }}
+{{- $_ := set $metadata "labels" (merge $metadata.labels .labels) }}
+{{- toYaml .object }}
 {{- end -}}
