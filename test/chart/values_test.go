@@ -50,19 +50,19 @@ func effects() map[string]effect {
 		"operator.verbosity":           adds(2, "- --v=2\n"),
 		"operator.extraArgs":           adds([]string{"--v=1"}, `- "--v=1"`),
 
-		"probes.port":     effect{value: 9081, adds: []string{"address=:9081\n", "containerPort: 9081\n", "port: 9081\n"}, removes: []string{"8081"}},
-		"metrics.port":    effect{value: 9443, adds: []string{"address=:9443\n", "containerPort: 9443\n", "port: 9443\n"}, removes: []string{"8443"}},
-		"metrics.enabled": effect{value: false, adds: []string{"--metrics-bind-address=0\n"}, removes: []string{"8443", "kind: Service\n"}},
+		"probes.port":     {value: 9081, adds: []string{"address=:9081\n", "containerPort: 9081\n", "port: 9081\n"}, removes: []string{"8081"}},
+		"metrics.port":    {value: 9443, adds: []string{"address=:9443\n", "containerPort: 9443\n", "port: 9443\n"}, removes: []string{"8443"}},
+		"metrics.enabled": {value: false, adds: []string{"--metrics-bind-address=0\n"}, removes: []string{"8443", "kind: Service\n"}},
 
 		"metrics.certSecret":               adds("mine", "- --metrics-cert-dir=/metrics-cert\n", "mountPath: /metrics-cert\n", "secretName: mine\n"),
 		"metrics.serviceMonitor.create":    adds(true, "kind: ServiceMonitor\n", "  name: firebreak-controller-manager\n  namespace: firebreak-system\nspec:\n  endpoints"),
-		"metrics.serviceMonitor.labels":    effect{among: monitored("serviceMonitor"), value: values{"prometheus": "main"}, adds: []string{"prometheus: main\n"}},
-		"metrics.serviceMonitor.interval":  effect{among: monitored("serviceMonitor"), value: "10s", adds: []string{"interval: 10s\n"}, removes: []string{"interval: 30s\n"}},
-		"metrics.serviceMonitor.tlsConfig": effect{among: monitored("serviceMonitor"), value: values{"insecureSkipVerify": nil, "serverName": "x"}, adds: []string{"serverName: x\n"}, removes: []string{"insecureSkipVerify"}},
+		"metrics.serviceMonitor.labels":    {among: monitored("serviceMonitor"), value: values{"prometheus": "main"}, adds: []string{"prometheus: main\n"}},
+		"metrics.serviceMonitor.interval":  {among: monitored("serviceMonitor"), value: "10s", adds: []string{"interval: 10s\n"}, removes: []string{"interval: 30s\n"}},
+		"metrics.serviceMonitor.tlsConfig": {among: monitored("serviceMonitor"), value: values{"insecureSkipVerify": nil, "serverName": "x"}, adds: []string{"serverName: x\n"}, removes: []string{"insecureSkipVerify"}},
 		"metrics.prometheusRule.create":    adds(true, "kind: PrometheusRule\n"),
-		"metrics.prometheusRule.labels":    effect{among: monitored("prometheusRule"), value: values{"prometheus": "main"}, adds: []string{"prometheus: main\n"}},
+		"metrics.prometheusRule.labels":    {among: monitored("prometheusRule"), value: values{"prometheus": "main"}, adds: []string{"prometheus: main\n"}},
 		"metrics.dashboard.create":         adds(true, "name: firebreak-dashboard\n"),
-		"metrics.dashboard.labels":         effect{among: monitored("dashboard"), value: values{"folder": "network"}, adds: []string{"folder: network\n"}},
+		"metrics.dashboard.labels":         {among: monitored("dashboard"), value: values{"folder": "network"}, adds: []string{"folder: network\n"}},
 
 		"crds.install":   removes(false, "kind: CustomResourceDefinition\n"),
 		"crds.keep":      removes(false, "helm.sh/resource-policy"),
@@ -74,13 +74,13 @@ func effects() map[string]effect {
 		"serviceAccount.name":        adds("mine", "serviceAccountName: mine\n", "kind: ServiceAccount\n  name: mine\n", "kind: ServiceAccount\nmetadata:\n  name: mine\n"),
 		"serviceAccount.annotations": adds(values{"example.com/role": "x"}, "  annotations:\n    example.com/role: x\n"),
 
-		"priorityClassName":                  effect{value: "mine", adds: []string{"priorityClassName: mine\n", "      - mine\n"}, removes: []string{"system-cluster-critical"}},
+		"priorityClassName":                  {value: "mine", adds: []string{"priorityClassName: mine\n", "      - mine\n"}, removes: []string{"system-cluster-critical"}},
 		"priorityQuota.create":               removes(false, "kind: ResourceQuota\n"),
 		"podDisruptionBudget.create":         removes(false, "kind: PodDisruptionBudget\n"),
 		"podDisruptionBudget.maxUnavailable": adds("50%", "maxUnavailable: 50%\n"),
 		"networkPolicy.create":               removes(false, "kind: NetworkPolicy\nmetadata"),
 		"networkPolicy.metricsFrom":          adds([]any{values{"ipBlock": values{"cidr": "192.0.2.0/24"}}}, "port: 8443\n    from:\n      - ipBlock:\n          cidr: 192.0.2.0/24\n"),
-		"networkPolicy.egress":               effect{value: []any{values{"ports": []any{values{"port": 6443}}}}, adds: []string{"egress:\n    - ports:\n      - port: 6443\n"}, removes: []string{"egress:\n    - {}\n"}},
+		"networkPolicy.egress":               {value: []any{values{"ports": []any{values{"port": 6443}}}}, adds: []string{"egress:\n    - ports:\n      - port: 6443\n"}, removes: []string{"egress:\n    - {}\n"}},
 
 		"nodeSelector":              adds(values{"pool": "infra"}, "pool: infra\n"),
 		"tolerations":               adds([]any{values{"operator": "Exists"}}, "tolerations:\n        - operator: Exists\n"),
@@ -89,7 +89,7 @@ func effects() map[string]effect {
 		"podLabels":                 adds(values{"team": "network"}, "team: network\n"),
 		"podAnnotations":            adds(values{"example.com/note": "x"}, "example.com/note: x\n"),
 		"namespace.create":          adds(true, "kind: Namespace\nmetadata:\n  name: firebreak-system\n"),
-		"fullnameOverride":          effect{value: "barrier", adds: []string{"name: barrier-controller-manager\n", "name: barrier-manager\n"}, removes: []string{"firebreak-controller-manager"}},
+		"fullnameOverride":          {value: "barrier", adds: []string{"name: barrier-controller-manager\n", "name: barrier-manager\n"}, removes: []string{"firebreak-controller-manager"}},
 	}
 }
 
