@@ -42,6 +42,7 @@ type NamespaceReconciler struct {
 	writes  *ownWrites
 	facts   *factIndex
 	graves  *tombstones
+	pace    *pace
 }
 
 // Reconcile brings one namespace to what its profiles want.
@@ -72,6 +73,7 @@ func (r *NamespaceReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 func (r *NamespaceReconciler) leave(namespace string, gone bool) {
 	r.ledger.ForgetNamespace(namespace)
 	r.facts.forget(namespace)
+	r.pace.forget(namespace)
 	if gone {
 		r.writes.forget(namespace)
 		r.graves.forget(namespace)
@@ -122,6 +124,9 @@ func (r *NamespaceReconciler) converge(ctx context.Context, s snapshot.Snapshot,
 	set := plan.New(plan.Input{Outputs: outputs, Live: s.Policies, Applied: r.writes.applied(namespace)})
 	if set.Len() > 0 {
 		r.record(namespace, report.Began(s, outputs, set))
+		if wait := r.pace.wait(namespace, set, time.Now()); wait > 0 {
+			return ctrl.Result{RequeueAfter: wait}, nil
+		}
 		r.writes.begin(namespace, set)
 	}
 	result := applier.Apply(ctx, r.client, set)

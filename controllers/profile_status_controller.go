@@ -85,7 +85,7 @@ func (r *ProfileStatusReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 
 // lacksFinalizer says whether a profile must be given our finalizer before anything is written for it.
 func (r *ProfileStatusReconciler) lacksFinalizer(obj client.Object) bool {
-	return r.kind == v1alpha1.KindClusterSegmentationProfile && obj.GetDeletionTimestamp().IsZero() &&
+	return r.kind == v1alpha1.KindClusterSegmentationProfile && !r.reader.Options.PreviewOnly && obj.GetDeletionTimestamp().IsZero() &&
 		!controllerutil.ContainsFinalizer(obj, v1alpha1.Finalizer)
 }
 
@@ -143,7 +143,7 @@ func (r *ProfileStatusReconciler) announce(obj client.Object, before, after v1al
 func (r *ProfileStatusReconciler) gather(ctx context.Context, obj client.Object) (report.Input, error) {
 	profile := asProfile(obj)
 	in := report.Input{
-		Profile: profile, Previous: *statusOf(obj).DeepCopy(), PodsKnown: r.pods.Synced(),
+		Profile: profile, PreviewOnly: r.reader.Options.PreviewOnly, Previous: *statusOf(obj).DeepCopy(), PodsKnown: r.pods.Synced(),
 		Enforcement: r.plugins.Verdict(),
 		Drift:       r.ledger.PendingDrift(profile.Key), Inherited: r.writes.inherited(profile.Key), Now: time.Now(),
 	}

@@ -46,6 +46,8 @@ type Options struct {
 	Workers int
 	// Registerer is where the metrics about profiles go; nil when nobody asks for them.
 	Registerer prometheus.Registerer
+	// MaxWritesPerSecond caps the writes of policies; drift is corrected at once all the same. 0 is no cap.
+	MaxWritesPerSecond float64
 	// NodeDelay is how long changes of nodes are gathered before policies follow; 10 seconds when zero.
 	NodeDelay time.Duration
 	// NamePrefix distinguishes the controllers of several managers in one process; empty otherwise.
@@ -97,7 +99,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	}
 	r := &NamespaceReconciler{
 		client: mgr.GetClient(), reader: reader, ledger: record, events: recorder, metrics: meter, writes: newOwnWrites(),
-		facts: newFactIndex(), graves: newTombstones(),
+		facts: newFactIndex(), graves: newTombstones(), pace: newPace(o.MaxWritesPerSecond),
 	}
 	if err := r.setup(mgr, o, queues, addresses); err != nil {
 		return fmt.Errorf("set up the namespace controller: %w", err)

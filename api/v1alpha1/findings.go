@@ -39,4 +39,6 @@ const (
 	CodeUnresolvedPeer FindingCode = "UnresolvedPeer"
 	// CodeFrozenPolicies: policies stay as they are although the profile no longer stands behind them.
 	CodeFrozenPolicies FindingCode = "FrozenPolicies"
+	// CodeOperatorPreview: the operator writes nothing, whatever the profile's mode.
+	CodeOperatorPreview FindingCode = "OperatorPreview"
 )

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 
+	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
@@ -29,6 +30,7 @@ type options struct {
 	leaderElect             bool
 	leaderElectionNamespace string
 	workers                 int
+	maxWritesPerSecond      float64
 	logFormat               string
 	verbosity               int
 	cluster                 snapshot.Options
@@ -46,6 +48,8 @@ func parseFlags(args []string) (options, error) {
 	flags.BoolVar(&o.leaderElect, "leader-elect", true, "act only while holding the lease, so that several replicas can run")
 	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", own, "`namespace` of the lease")
 	flags.IntVar(&o.workers, "workers", 16, "`number` of namespaces that are worked on at once")
+	flags.Float64Var(&o.maxWritesPerSecond, "max-writes-per-second", 0, "`number` of writes of policies that are made in a second at most, so that a roll-out over many namespaces does not overwhelm the network plugin; drift is corrected at once all the same; 0 is no limit")
+	mode := flags.String("mode", string(v1alpha1.ModeEnforce), "`mode` of the operator: with Preview it writes no policy, whatever the profiles say, and reports in their status what it would do")
 	flags.StringVar(&o.logFormat, "log-format", "json", "json or text")
 	flags.IntVar(&o.verbosity, "v", 0, "verbosity of the log; 1 and more is for debugging")
 	flags.Func("protected-namespaces", "`namespaces` in which nothing is ever written, separated by commas, besides kube-system, kube-public, kube-node-lease and Firebreak's own", func(text string) error {
@@ -66,10 +70,27 @@ func parseFlags(args []string) (options, error) {
 	if parser.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q", parser.Arg(0))
 	}
+	if err := o.setMode(*mode); err != nil {
+		return o, err
+	}
 	if o.workers < 1 {
 		return o, errors.New("--workers must be at least 1")
 	}
+	if o.maxWritesPerSecond < 0 {
+		return o, errors.New("--max-writes-per-second must not be negative; 0 is no limit")
+	}
 	return o, o.setNodeLocalDNS(*nodeLocal)
+}
+
+func (o *options) setMode(mode string) error {
+	switch v1alpha1.Mode(mode) {
+	case v1alpha1.ModeEnforce:
+	case v1alpha1.ModePreview:
+		o.cluster.PreviewOnly = true
+	default:
+		return fmt.Errorf("--mode is %q; want %s or %s", mode, v1alpha1.ModeEnforce, v1alpha1.ModePreview)
+	}
+	return nil
 }
 
 func (o *options) addDNSService(text string) error {

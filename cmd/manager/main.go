@@ -46,7 +46,7 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	logger.Info("Starting Firebreak", "version", version(), "protectedNamespaces", o.cluster.ProtectedNamespaces)
+	logger.Info("Starting Firebreak", "version", version(), "protectedNamespaces", o.cluster.ProtectedNamespaces, "previewOnly", o.cluster.PreviewOnly)
 	// SIGTERM ends the work at hand, gives the lease back, and returns.
 	if err := mgr.Start(ctrl.SetupSignalHandler()); err != nil {
 		return fmt.Errorf("run the manager: %w", err)
@@ -98,7 +98,7 @@ func newManager(o options) (ctrl.Manager, error) {
 			return nil, fmt.Errorf("add a health check: %w", err)
 		}
 	}
-	if err := controllers.Setup(mgr, controllers.Options{Cluster: o.cluster, Workers: o.workers, Registerer: ctrlmetrics.Registry}); err != nil {
+	if err := controllers.Setup(mgr, controllers.Options{Cluster: o.cluster, Workers: o.workers, MaxWritesPerSecond: o.maxWritesPerSecond, Registerer: ctrlmetrics.Registry}); err != nil {
 		return nil, err
 	}
 	return mgr, nil

@@ -200,6 +200,9 @@ func stampedLater(p snapshot.Profile, live []*networkingv1.NetworkPolicy) bool {
 // the API server itself. A policy whose owner was never seen may be anybody's, and is left to the garbage collector.
 // ErrStale when a profile exists that the cache lacks.
 func (r *Reader) Gone(ctx context.Context, s snapshot.Snapshot, deleted func(snapshot.ProfileKey, types.UID) (snapshot.Profile, bool)) ([]compiler.Output, error) {
+	if s.Options.PreviewOnly {
+		return nil, nil
+	}
 	known := map[snapshot.ProfileKey]bool{}
 	for _, p := range s.Profiles {
 		known[p.Key] = true

@@ -64,6 +64,9 @@ func compileProfile(s snapshot.Snapshot, p snapshot.Profile) Output {
 	out.Protected = selects && s.Options.Protected(s.Namespace.Name)
 	out.Selected = selects && !out.Protected
 	out.Disposition = dispose(p, out.Selected, out.Protected)
+	if s.Options.PreviewOnly {
+		out.Disposition = lookOnly(p, out)
+	}
 	if out.Disposition != Enforce && out.Disposition != Preview {
 		return out
 	}
@@ -95,6 +98,19 @@ func dispose(p snapshot.Profile, selected, protected bool) Disposition {
 		return Preview
 	}
 	return Enforce
+}
+
+// lookOnly says what a profile may want where nothing is written: what it would enforce is previewed, all else stays as
+// it is.
+func lookOnly(p snapshot.Profile, out Output) Disposition {
+	// What guards the deletion of policies is not needed where none is written.
+	p.Unguarded = false
+	switch disposition := dispose(p, out.Selected, out.Protected); disposition {
+	case Enforce, Preview:
+		return Preview
+	default:
+		return Freeze
+	}
 }
 
 // Parting says what a profile that is being deleted, or is gone, wants of its policies, wherever they are.

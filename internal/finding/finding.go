@@ -20,7 +20,7 @@ func severityOf(code v1alpha1.FindingCode) v1alpha1.Severity {
 	case v1alpha1.CodeTierSelectsNothing, v1alpha1.CodeTiersOverlap, v1alpha1.CodeHostNetworkPod, v1alpha1.CodeDNSAnywhere,
 		v1alpha1.CodeDNSNotFound, v1alpha1.CodeAnywherePeer, v1alpha1.CodeUnresolvedPeer, v1alpha1.CodeEveryPodPeer,
 		v1alpha1.CodeBroadCIDR, v1alpha1.CodeTooManyPeers, v1alpha1.CodeServicePortNotPodPort, v1alpha1.CodeServiceWithoutSelector,
-		v1alpha1.CodeNotEnforced:
+		v1alpha1.CodeNotEnforced, v1alpha1.CodeOperatorPreview:
 		return v1alpha1.SeverityWarning
 	case v1alpha1.CodeNameConflict:
 		return v1alpha1.SeverityError

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"firebreak.dev/firebreak/internal/snapshot"
@@ -88,4 +90,14 @@ func (s ChangeSet) Len() int {
 		n += len(step)
 	}
 	return n
+}
+
+// CorrectsDrift says whether a change puts right what somebody else did.
+func (s ChangeSet) CorrectsDrift() bool {
+	for _, step := range s.Steps {
+		if slices.ContainsFunc(step, func(c Change) bool { return c.Drift != "" }) {
+			return true
+		}
+	}
+	return false
 }

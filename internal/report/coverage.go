@@ -153,3 +153,12 @@ func protectedFinding(in Input) []v1alpha1.Finding {
 	return []v1alpha1.Finding{finding.New(v1alpha1.CodeProtectedNamespace, "", "namespaceSelector",
 		"Protected namespaces are selected and passed over: %s; exclude them in namespaceSelector to make this plain.", shown)}
 }
+
+// operatorFinding says that nothing is written although the profile asks for it.
+func operatorFinding(in Input, v verdict) []v1alpha1.Finding {
+	if !in.PreviewOnly || in.Profile.Mode == v1alpha1.ModePreview || !v.accepted {
+		return nil
+	}
+	return []v1alpha1.Finding{finding.New(v1alpha1.CodeOperatorPreview, "", "mode",
+		"The operator runs with --mode=Preview and writes no policy, although this profile says Enforce; run it with --mode=Enforce when you like what the previews say.")}
+}

@@ -78,8 +78,10 @@ type PodClass struct {
 
 // Input is what a status is made from.
 type Input struct {
-	Profile  snapshot.Profile
-	Previous v1alpha1.ProfileStatus
+	Profile snapshot.Profile
+	// PreviewOnly: the operator previews every profile, whatever its mode.
+	PreviewOnly bool
+	Previous    v1alpha1.ProfileStatus
 	// Namespaces are those that the profile matches, protected ones among them, by name. Terminating ones are left out.
 	Namespaces []NamespaceFacts
 	// Elsewhere is the number of policies that the profile still has in other namespaces.
@@ -94,3 +96,6 @@ type Input struct {
 	Drift       Drift
 	Now         time.Time
 }
+
+// previews says whether nothing is written for the profile.
+func (in Input) previews() bool { return in.PreviewOnly || in.Profile.Mode == v1alpha1.ModePreview }

@@ -36,12 +36,12 @@ func StatusAndFindings(in Input) (v1alpha1.ProfileStatus, []v1alpha1.Finding) {
 		TierCount:          int32(len(in.Profile.Tiers)), //nolint:gosec // at most 64
 		// Written out, so that a table shows 0 and not nothing.
 		Drift:   cmp.Or(in.Previous.Drift, &v1alpha1.DriftStatus{}),
-		Preview: t.preview(in.Profile),
+		Preview: t.preview(in),
 	}
 	if !in.PodsKnown {
 		status.Tiers = in.Previous.Tiers
 	}
-	findings := finding.Sort(slices.Concat(t.findings, coverage.findings, coverage.open, protectedFinding(in), enforcementFinding(in, verdict)))
+	findings := finding.Sort(slices.Concat(t.findings, coverage.findings, coverage.open, protectedFinding(in), operatorFinding(in, verdict), enforcementFinding(in, verdict)))
 	status.FindingCounts = finding.Count(findings)
 	status.Findings = findings[:min(len(findings), finding.MaxInStatus)]
 	if len(status.Findings) == 0 {

@@ -6,7 +6,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
-	"firebreak.dev/firebreak/internal/snapshot"
 	"firebreak.dev/firebreak/internal/validation"
 )
 
@@ -23,7 +22,7 @@ type verdict struct {
 
 func judge(in Input, t tally) verdict {
 	if in.Profile.Deleting {
-		return verdict{accepted: true, reason: v1alpha1.ReasonDeleting, message: deletingMessage(in.Profile, t.policies+in.Elsewhere)}
+		return verdict{accepted: true, reason: v1alpha1.ReasonDeleting, message: deletingMessage(in, t.policies+in.Elsewhere)}
 	}
 	if reason, message := whyRefused(in, t); reason != "" {
 		return verdict{stalled: true, reason: reason, message: message}
@@ -41,7 +40,7 @@ func judge(in Input, t tally) verdict {
 	case v.unexamined || t.applied+t.conflicted < t.selected:
 		v.reason = v1alpha1.ReasonProgressing
 		v.message = fmt.Sprintf("Applied in %s so far.", ofNamespaces(t.applied, t.selected))
-	case in.Elsewhere > 0:
+	case in.Elsewhere > 0 && !in.PreviewOnly:
 		v.reason = v1alpha1.ReasonProgressing
 		v.message = fmt.Sprintf("%s still to be removed from namespaces that are no longer selected.", policies(in.Elsewhere))
 	case t.conflicted > 0:
@@ -53,7 +52,7 @@ func judge(in Input, t tally) verdict {
 		}
 	default:
 		v.ready = true
-		v.reason, v.message = readyMessage(in.Profile, t)
+		v.reason, v.message = readyMessage(in, t)
 	}
 	return v
 }
@@ -71,26 +70,28 @@ func whyRefused(in Input, t tally) (reason, message string) {
 	return "", ""
 }
 
-func readyMessage(p snapshot.Profile, t tally) (reason, message string) {
-	where := namespaces(t.selected)
+func readyMessage(in Input, t tally) (reason, message string) {
+	p, where := in.Profile, namespaces(t.selected)
 	if p.Key.Kind == v1alpha1.KindSegmentationProfile {
 		where = "namespace " + p.Key.Namespace
 	}
 	if t.selected == 0 {
 		return v1alpha1.ReasonApplied, "No namespace is selected, so there is nothing to apply."
 	}
-	if p.Mode == v1alpha1.ModePreview {
+	if in.previews() {
 		return v1alpha1.ReasonPreviewed, fmt.Sprintf("Preview, nothing is written: would create %d, update %d and delete %d policies in %s.",
 			t.create, t.update, t.remove, where)
 	}
 	return v1alpha1.ReasonApplied, fmt.Sprintf("%s applied in %s.", policies(t.policies), where)
 }
 
-func deletingMessage(p snapshot.Profile, left int) string {
+func deletingMessage(in Input, left int) string {
 	switch {
 	case left == 0:
 		return "Being deleted."
-	case p.Retains():
+	case in.PreviewOnly:
+		return fmt.Sprintf("Being deleted: %s left, which the operator does not touch while it runs with --mode=Preview.", policies(left))
+	case in.Profile.Retains():
 		return fmt.Sprintf("Being deleted: %s will stay, because deletionPolicy is Retain.", policies(left))
 	}
 	return fmt.Sprintf("Being deleted: %s left to remove.", policies(left))
@@ -126,8 +127,8 @@ func ofNamespaces(n, all int32) string {
 	return fmt.Sprintf("%d of %s", n, namespaces(all))
 }
 
-func (t *tally) preview(p snapshot.Profile) *v1alpha1.PreviewStatus {
-	if p.Mode != v1alpha1.ModePreview {
+func (t *tally) preview(in Input) *v1alpha1.PreviewStatus {
+	if !in.previews() {
 		return nil
 	}
 	return &v1alpha1.PreviewStatus{Create: t.create, Update: t.update, Delete: t.remove}

@@ -32,6 +32,8 @@ type Namespace struct {
 
 // Options are the facts about the cluster that its operator states by flags.
 type Options struct {
+	// PreviewOnly: every profile is previewed, whatever its mode, and nothing is written.
+	PreviewOnly bool
 	// ProtectedNamespaces are namespaces in which nothing is ever written.
 	ProtectedNamespaces []string
 	// DNSServices name the cluster's DNS Services. When empty, they are detected.
