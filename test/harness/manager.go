@@ -28,6 +28,9 @@ type ManagerOptions struct {
 	// addresses on free ports, and the namespace of the lease. Leader election is on, as it is by default.
 	Args []string
 
+	// Binary is the program to run; when empty, the one that BuildManager builds.
+	Binary string
+
 	// Log is the file for what the operator writes. When empty, a new file in the control plane's directory.
 	Log string
 }
@@ -57,11 +60,42 @@ func (c *ControlPlane) BuildManager(ctx context.Context) (string, error) {
 	return binary, nil
 }
 
+// BuildManagerOf builds the operator as it was at a commit of this repository, into bin/, and returns the path of the
+// binary. It needs the history: a shallow clone does not have it.
+func (c *ControlPlane) BuildManagerOf(ctx context.Context, commit string) (string, error) {
+	source, err := os.MkdirTemp("", "firebreak-"+commit)
+	if err != nil {
+		return "", fmt.Errorf("make a directory for the sources of %s: %w", commit, err)
+	}
+	defer func() { _ = os.RemoveAll(source) }()
+	checkout := exec.CommandContext(ctx, "git", "--work-tree="+source, "restore", "--source="+commit, "--worktree", "--", ".")
+	checkout.Dir = c.root
+	if output, err := checkout.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("get the sources of %s: %w\n%s", commit, err, output)
+	}
+	binary := filepath.Join(c.root, "bin", "manager-"+commit)
+	args := []string{"build", "-buildvcs=false", "-o", binary}
+	if raceEnabled {
+		// What it shares with the operator of today is built already.
+		args = append(args, "-race")
+	}
+	build := exec.CommandContext(ctx, "go", append(args, "./cmd/manager")...)
+	build.Dir = source
+	if output, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the operator of %s: %w\n%s", commit, err, output)
+	}
+	return binary, nil
+}
+
 // StartManager builds and starts the operator. The process outlives ctx: whoever starts it calls Stop or Kill.
 func (c *ControlPlane) StartManager(ctx context.Context, opts ManagerOptions) (*Manager, error) {
-	binary, err := c.BuildManager(ctx)
-	if err != nil {
-		return nil, err
+	binary := opts.Binary
+	if binary == "" {
+		built, err := c.BuildManager(ctx)
+		if err != nil {
+			return nil, err
+		}
+		binary = built
 	}
 	probes, err := freeAddress(ctx)
 	if err != nil {

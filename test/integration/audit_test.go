@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -21,8 +22,9 @@ import (
 
 // request is what the audit log says of one request of the operator.
 type request struct {
-	Verb string `json:"verb"`
-	URI  string `json:"requestURI"`
+	Verb string    `json:"verb"`
+	Time time.Time `json:"requestReceivedTimestamp"`
+	URI  string    `json:"requestURI"`
 	User struct {
 		Username string `json:"username"`
 	} `json:"user"`

@@ -175,6 +175,14 @@ func resumeOperator(ctx context.Context) {
 	}
 }
 
+// runOperatorWith replaces the operator by one with these flags until the spec ends.
+func runOperatorWith(ctx context.Context, args ...string) {
+	GinkgoHelper()
+	stopOperator()
+	_, operator = startOperator(ctx, plane, args...)
+	DeferCleanup(func() { Expect(operator.Stop()).To(Succeed()) })
+}
+
 // holder returns who holds the lease; empty when nobody does.
 func holder(ctx context.Context) string {
 	GinkgoHelper()

@@ -97,11 +97,11 @@ func startPlane(ctx context.Context, audit string) (*harness.ControlPlane, clien
 }
 
 // startOperator starts the operator under its ServiceAccount. Whoever calls it stops it.
-func startOperator(ctx context.Context, plane *harness.ControlPlane) (string, *harness.Manager) {
+func startOperator(ctx context.Context, plane *harness.ControlPlane, args ...string) (string, *harness.Manager) {
 	GinkgoHelper()
 	kubeconfig, err := plane.ServiceAccountKubeconfig(ctx, harness.ManagerNamespace, harness.ManagerServiceAccount)
 	Expect(err).NotTo(HaveOccurred())
-	manager, err := plane.StartManager(ctx, harness.ManagerOptions{Kubeconfig: kubeconfig})
+	manager, err := plane.StartManager(ctx, harness.ManagerOptions{Kubeconfig: kubeconfig, Args: args})
 	Expect(err).NotTo(HaveOccurred())
 	Expect(manager.WaitReady(ctx, time.Minute)).To(Succeed())
 	return kubeconfig, manager
