@@ -99,3 +99,6 @@ type Input struct {
 
 // previews says whether nothing is written for the profile.
 func (in Input) previews() bool { return in.PreviewOnly || in.Profile.Mode == v1alpha1.ModePreview }
+
+// mustRemove says whether policies are still to be removed from namespaces that are no longer selected.
+func (in Input) mustRemove() bool { return in.Elsewhere > 0 && !in.PreviewOnly }

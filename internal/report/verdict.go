@@ -40,7 +40,7 @@ func judge(in Input, t tally) verdict {
 	case v.unexamined || t.applied+t.conflicted < t.selected:
 		v.reason = v1alpha1.ReasonProgressing
 		v.message = fmt.Sprintf("Applied in %s so far.", ofNamespaces(t.applied, t.selected))
-	case in.Elsewhere > 0 && !in.PreviewOnly:
+	case in.mustRemove():
 		v.reason = v1alpha1.ReasonProgressing
 		v.message = fmt.Sprintf("%s still to be removed from namespaces that are no longer selected.", policies(in.Elsewhere))
 	case t.conflicted > 0:
