@@ -97,7 +97,7 @@ func TestHelmInstallsUpgradesAndUninstalls(t *testing.T) {
 	c.Expect(c.kubectl("get", "crd", "segmentationprofiles.firebreak.dev", "-o=jsonpath={.spec.names.shortNames}")).To(BeEmpty())
 
 	// An upgrade with other values, by the current chart.
-	c.helm("upgrade", release, chart, "--set=replicas=3", "--set=operator.workers=4", "--set=operator.verbosity=1", "--set=operator.protectedNamespaces={team-a,team-b}",
+	c.helm("upgrade", release, chart, "--set=replicas=3", "--set=operator.mode=Enforce", "--set=operator.maxWritesPerSecond=100", "--set=operator.workers=4", "--set=operator.verbosity=1", "--set=operator.protectedNamespaces={team-a,team-b}",
 		"--set=operator.clusterCIDRs={203.0.113.0/24}", "--set=operator.nodeCIDRs={192.0.2.0/24}", "--set=operator.dnsServices={kube-system/kube-dns}", "--set=operator.nodeLocalDNS={169.254.20.10}",
 		"--set=operator.internetNAT64=true", "--set=operator.logFormat=text")
 	c.Expect(c.kubectl("get", "deployment", harness.ManagerServiceAccount, "-n="+namespace, "-o=jsonpath={.spec.replicas}")).To(Equal("3"))

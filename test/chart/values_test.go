@@ -39,6 +39,8 @@ func effects() map[string]effect {
 		"resources.requests": adds(values{"cpu": 2}, "cpu: 2\n"),
 		"resources.limits":   adds(values{"memory": "2Gi"}, "memory: 2Gi\n"),
 
+		"operator.mode":                adds("Preview", "- --mode=Preview\n"),
+		"operator.maxWritesPerSecond":  adds(2.5, "- --max-writes-per-second=2.5\n"),
 		"operator.workers":             adds(4, "- --workers=4\n"),
 		"operator.protectedNamespaces": adds([]string{"a", "b"}, "- --protected-namespaces=a,b\n"),
 		"operator.dnsServices":         adds([]string{"a/b", "c/d"}, "- --dns-service=a/b\n", "- --dns-service=c/d\n"),
@@ -157,6 +159,8 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"imagePullSecrets":                   {several, {[]string{"registry"}, "got string, want object"}, {[]any{values{}}, "missing property"}},
 		"replicas":                           {{-1, "minimum"}, {"2", "want integer"}, {1.5, "want integer"}},
 		"resources.limits":                   {{values{"memory": true}, "got boolean"}},
+		"operator.mode":                      {{"Off", "must be one of"}},
+		"operator.maxWritesPerSecond":        {{-1, "minimum"}},
 		"operator.workers":                   {{0, "minimum"}},
 		"operator.protectedNamespaces":       {several, {[]string{"a,b"}, "pattern"}},
 		"operator.dnsServices":               {{[]string{"kube-dns"}, "pattern"}},
