@@ -43,6 +43,7 @@ type NamespaceReconciler struct {
 	facts   *factIndex
 	graves  *tombstones
 	pace    *pace
+	fights  *contention
 }
 
 // Reconcile brings one namespace to what its profiles want.
@@ -77,6 +78,7 @@ func (r *NamespaceReconciler) leave(namespace string, gone bool) {
 	if gone {
 		r.writes.forget(namespace)
 		r.graves.forget(namespace)
+		r.fights.forget(namespace)
 	}
 }
 
@@ -121,25 +123,38 @@ func (r *NamespaceReconciler) keepFacts(namespace string, outputs []compiler.Out
 
 func (r *NamespaceReconciler) converge(ctx context.Context, s snapshot.Snapshot, outputs []compiler.Output) (ctrl.Result, error) {
 	namespace := s.Namespace.Name
-	set := plan.New(plan.Input{Outputs: outputs, Live: s.Policies, Applied: r.writes.applied(namespace)})
+	set := plan.New(plan.Input{
+		Outputs: outputs, Live: s.Policies, Applied: r.writes.applied(namespace), Waiting: r.fights.waiting(namespace, time.Now()),
+	})
 	if set.Len() > 0 {
-		r.record(namespace, report.Began(s, outputs, set))
+		r.record(namespace, report.Began(s, outputs, set, r.fights.contests(namespace, time.Now())))
 		if wait := r.pace.wait(namespace, set, time.Now()); wait > 0 {
-			return ctrl.Result{RequeueAfter: wait}, nil
+			return r.soonEnough(namespace, set, ctrl.Result{RequeueAfter: wait}), nil
 		}
 		r.writes.begin(namespace, set)
 	}
 	result := applier.Apply(ctx, r.client, set)
 	r.metrics.Wrote(result)
 	r.writes.remember(namespace, result.Written)
-	r.note(ctx, namespace, result.Written)
+	r.note(ctx, namespace, result)
 	if isStale(result) {
 		// The API server knows better than the cache: plan again from a live list.
 		return ctrl.Result{RequeueAfter: r.writes.distrust(namespace)}, nil
 	}
-	r.record(namespace, report.Ended(s, outputs, set, result))
+	r.nameRivals(ctx, namespace, set.Waiting)
+	r.record(namespace, report.Ended(s, outputs, set, result, r.fights.contests(namespace, time.Now())))
 	r.writes.settled(namespace, plan.Settled(outputs, set, result))
-	return retryFailed(result)
+	again, err := retryFailed(result)
+	return r.soonEnough(namespace, set, again), err
+}
+
+// soonEnough sees to it that a namespace is looked at when a policy that is fought over may be put right, or the fight is
+// over, if not before.
+func (r *NamespaceReconciler) soonEnough(namespace string, set plan.ChangeSet, again ctrl.Result) ctrl.Result {
+	if next := r.fights.next(namespace, set.Waiting, time.Now()); next > 0 && (again.RequeueAfter == 0 || next < again.RequeueAfter) {
+		again.RequeueAfter = next
+	}
+	return again
 }
 
 func (r *NamespaceReconciler) record(namespace string, outcomes map[snapshot.ProfileKey]*report.Outcome) {
@@ -152,16 +167,21 @@ func (r *NamespaceReconciler) record(namespace string, outcomes map[snapshot.Pro
 	}
 }
 
-// note logs every write, and counts and announces those that corrected what somebody else did.
-func (r *NamespaceReconciler) note(ctx context.Context, namespace string, written []plan.Written) {
+// note logs every write, and counts those that corrected what somebody else did. It announces them too, but for those of a
+// fight: that there is one is announced with Ready.
+func (r *NamespaceReconciler) note(ctx context.Context, namespace string, result plan.Result) {
 	logger := log.FromContext(ctx)
-	for _, w := range written {
+	fought := r.fights.note(namespace, result, time.Now())
+	for i, w := range result.Written {
 		name := types.NamespacedName{Namespace: namespace, Name: w.Change.Name()}
 		logger.Info("Wrote network policy", "policy", name.String(), "action", w.Change.Action(), "profile", w.Change.Profile.String(), "drift", w.Change.Drift)
 		if w.Change.Drift == "" {
 			continue
 		}
 		r.ledger.RecordDrift(w.Change.Profile, time.Now(), name.String(), w.Change.Drift)
+		if fought[i] {
+			continue
+		}
 		if profile := r.profileObject(ctx, w.Change.Profile); profile != nil {
 			r.events.DriftCorrected(profile, name, w.Change.Drift)
 		}

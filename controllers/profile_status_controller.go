@@ -28,6 +28,8 @@ const (
 	statusInterval = time.Second
 	// countsInterval is the least time between two writes for the sake of counts alone.
 	countsInterval = 30 * time.Second
+	// contestedInterval is the least time between two writes of a status that speaks of a fight before and after.
+	contestedInterval = 10 * time.Second
 	// teardownPoll is how often a deleted cluster profile looks whether its policies are gone.
 	teardownPoll = 500 * time.Millisecond
 )
@@ -124,8 +126,11 @@ func intervalFor(before, after v1alpha1.ProfileStatus) time.Duration {
 	if before.ObservedGeneration != after.ObservedGeneration || a == nil || b == nil || a.Status != b.Status {
 		return 0
 	}
-	if report.DifferInCounts(before, after) {
+	switch {
+	case report.DifferInCounts(before, after):
 		return countsInterval
+	case a.Reason == v1alpha1.ReasonContested && b.Reason == v1alpha1.ReasonContested:
+		return contestedInterval
 	}
 	return statusInterval
 }

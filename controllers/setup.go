@@ -52,6 +52,8 @@ type Options struct {
 	NodeDelay time.Duration
 	// NamePrefix distinguishes the controllers of several managers in one process; empty otherwise.
 	NamePrefix string
+	// Contention limits how somebody who keeps changing policies back is met.
+	Contention ContentionLimits
 }
 
 // Setup adds the controllers to a manager.
@@ -99,7 +101,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	}
 	r := &NamespaceReconciler{
 		client: mgr.GetClient(), reader: reader, ledger: record, events: recorder, metrics: meter, writes: newOwnWrites(),
-		facts: newFactIndex(), graves: newTombstones(), pace: newPace(o.MaxWritesPerSecond),
+		facts: newFactIndex(), graves: newTombstones(), pace: newPace(o.MaxWritesPerSecond), fights: newContention(o.Contention),
 	}
 	if err := r.setup(mgr, o, queues, addresses); err != nil {
 		return fmt.Errorf("set up the namespace controller: %w", err)

@@ -22,6 +22,7 @@ const (
 	ReasonInvalid            = "Invalid"
 	ReasonProtectedNamespace = "ProtectedNamespace"
 	ReasonNameConflict       = "NameConflict"
+	ReasonContested          = "Contested"
 	ReasonDeleting           = "Deleting"
 	ReasonValid              = "Valid"
 	ReasonResolved           = "Resolved"

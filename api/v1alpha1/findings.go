@@ -7,6 +7,8 @@ type FindingCode string
 const (
 	// CodeNameConflict: a policy that is not ours bears the name of one that should be written.
 	CodeNameConflict FindingCode = "NameConflict"
+	// CodeContested: somebody changes a policy back again and again.
+	CodeContested FindingCode = "Contested"
 	// CodeProtectedNamespace: a profile selects a protected namespace, where nothing is written.
 	CodeProtectedNamespace FindingCode = "ProtectedNamespace"
 	// CodeTierSelectsNothing: a tier selects no pod.

@@ -13,12 +13,19 @@ func admitsNothing(policy *networkingv1.NetworkPolicy) bool {
 	return len(networkpolicy.Admitted(policy.Spec)) == 0
 }
 
-func (p *planner) add(step Step, c Change) { p.steps[step] = append(p.steps[step], c) }
+// add puts a change into a step, or aside if its policy must wait.
+func (p *planner) add(step Step, c Change) {
+	if p.in.Waiting[c.Name()] && c.Contestable() {
+		p.waiting = append(p.waiting, c)
+		return
+	}
+	p.steps[step] = append(p.steps[step], c)
+}
 
 func (p *planner) create(want wanted) {
 	change := Change{Profile: want.profile.Key, Desired: want.policy}
-	if hash, ok := p.in.Applied[want.policy.Name]; ok && hash == want.policy.Annotations[annotationHash] {
-		change.Drift = "deleted"
+	if p.wasRight(want) {
+		change.Drift, change.Correction = "deleted", true
 	}
 	// A tier of every pod without any allow is a default-deny by what it does.
 	if compiler.IsDefaultDeny(want.policy.Name) || (selectsEveryPod(want.policy) && admitsNothing(want.policy)) {
@@ -53,6 +60,7 @@ func (p *planner) update(live *networkingv1.NetworkPolicy, want wanted) {
 	}
 	change := Change{Profile: want.profile.Key, Live: live, Desired: merged(live, want.policy)}
 	change.Drift = p.driftOf(live, want, difference, metadata)
+	change.Correction = change.Drift != "" || p.wasRight(want)
 	step := stepOf(difference, compiler.IsDefaultDeny(want.policy.Name), change.Drift != "")
 	change.Urgent = step == StepExchange && change.Drift != ""
 	p.add(step, change)
@@ -68,10 +76,16 @@ func (p *planner) driftOf(live *networkingv1.NetworkPolicy, want wanted, differe
 		return ""
 	}
 	// The hash says which spec we wrote last: if that is the desired one, somebody else made the difference.
-	if live.Annotations[annotationHash] == hash || p.in.Applied[live.Name] == hash {
+	if live.Annotations[annotationHash] == hash || p.wasRight(want) {
 		return networkpolicy.Describe(live.Spec, want.policy.Spec)
 	}
 	return ""
+}
+
+// wasRight says whether this process last left a policy with the very spec that is desired.
+func (p *planner) wasRight(want wanted) bool {
+	hash, ok := p.in.Applied[want.policy.Name]
+	return ok && hash == want.policy.Annotations[annotationHash]
 }
 
 // stepOf says when a policy that differs is updated.

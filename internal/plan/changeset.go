@@ -41,6 +41,9 @@ type Change struct {
 	Desired *networkingv1.NetworkPolicy
 	// Drift says in words what somebody had changed; empty when the profile or the cluster changed instead.
 	Drift string
+	// Correction: somebody undid what was right before; neither the profile nor the cluster asks for the write. Every
+	// Change with Drift is one; so is one that puts only our own wording back.
+	Correction bool
 	// Urgent changes go ahead although an earlier step failed: they close a hole that somebody made, and take away
 	// nothing that the policy was ever to allow.
 	Urgent bool
@@ -52,6 +55,20 @@ func (c Change) Name() string {
 		return c.Desired.Name
 	}
 	return c.Live.Name
+}
+
+// Contestable says whether somebody may cause the change again and again: it corrects, or deletes what should not be there.
+func (c Change) Contestable() bool { return c.Correction || c.Desired == nil }
+
+// Undoes says in words what a contestable change undoes.
+func (c Change) Undoes() string {
+	switch {
+	case c.Drift != "":
+		return c.Drift
+	case c.Desired == nil:
+		return "created again"
+	}
+	return metadataLost
 }
 
 // Conflict is a policy that is not ours under a name that a profile needs. It is never touched.
@@ -75,8 +92,10 @@ type PreviewCounts struct {
 type ChangeSet struct {
 	Steps     [stepCount][]Change
 	Conflicts []Conflict
-	// Withheld is what would be done, were it not for the conflicts of the same profile.
+	// Withheld is what would be done, were it not for the conflicts, or policies that wait, of the same profile.
 	Withheld []Change
+	// Waiting is what would be done, were its policy not among Input.Waiting. Each of them is Contestable.
+	Waiting  []Change
 	Frozen   []Drift
 	Previews map[snapshot.ProfileKey]PreviewCounts
 	// Foreseen are the conflicts that previewing profiles would meet.

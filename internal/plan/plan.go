@@ -25,6 +25,9 @@ type Input struct {
 	// Applied holds the hash of the spec that this process last wrote or found right, by policy name. It tells a policy
 	// that somebody deleted from one that is new. Nil when nothing is remembered.
 	Applied map[string]string
+	// Waiting are the policies, by name, that somebody keeps changing and whose correction must wait. What the profile or
+	// the cluster asks for is written all the same.
+	Waiting map[string]bool
 }
 
 // New returns the plan for a namespace. Equal input gives an equal plan.
@@ -43,13 +46,16 @@ func New(in Input) ChangeSet {
 	for _, name := range slices.Sorted(maps.Keys(p.desired)) {
 		p.create(p.desired[name])
 	}
-	p.withholdConflicted()
+	p.withhold()
 	p.splitMixedUpdates()
 	p.widenOverlapping()
 	for i := range p.steps {
 		slices.SortFunc(p.steps[i], func(a, b Change) int { return cmp.Compare(a.Name(), b.Name()) })
 	}
-	return ChangeSet{Steps: p.steps, Conflicts: p.conflicts, Withheld: p.withheld, Frozen: p.frozen, Previews: p.previews(), Foreseen: p.foresee()}
+	return ChangeSet{
+		Steps: p.steps, Conflicts: p.conflicts, Withheld: p.withheld, Waiting: p.waiting, Frozen: p.frozen,
+		Previews: p.previews(), Foreseen: p.foresee(),
+	}
 }
 
 // wanted is a desired policy and the profile that wants it.
@@ -66,6 +72,7 @@ type planner struct {
 	steps     [stepCount][]Change
 	conflicts []Conflict
 	withheld  []Change
+	waiting   []Change
 	frozen    []Drift
 }
 
@@ -127,19 +134,22 @@ func (p *planner) leftBy(live *networkingv1.NetworkPolicy) (out compiler.Output,
 	return compiler.Output{}, false, false
 }
 
-// withholdConflicted takes out what must not happen while a policy of the same profile cannot be written: without it,
-// isolating, narrowing or deleting could cut off what the missing policy is to allow.
-func (p *planner) withholdConflicted() {
-	if len(p.conflicts) == 0 {
+// withhold takes out what must not happen while a policy of the same profile cannot be written, because it is not ours or
+// must wait: without it, isolating, narrowing or deleting could cut off what the missing policy is to allow.
+func (p *planner) withhold() {
+	if len(p.conflicts)+len(p.waiting) == 0 {
 		return
 	}
-	conflicted := map[snapshot.ProfileKey]bool{}
+	unwritten := map[snapshot.ProfileKey]bool{}
 	for _, c := range p.conflicts {
-		conflicted[c.Profile] = true
+		unwritten[c.Profile] = true
+	}
+	for _, c := range p.waiting {
+		unwritten[c.Profile] = true
 	}
 	for _, step := range []Step{StepExchange, StepOpen, StepIsolate, StepNarrow, StepPrune} {
 		p.steps[step] = slices.DeleteFunc(p.steps[step], func(c Change) bool {
-			hold := conflicted[c.Profile] && c.Drift == ""
+			hold := unwritten[c.Profile] && c.Drift == ""
 			if hold {
 				p.withheld = append(p.withheld, c)
 			}

@@ -35,8 +35,8 @@ func (r Result) Open() []Change {
 	return append(out, r.Skipped...)
 }
 
-// Settled returns the hashes of the policies that are right after a ChangeSet was carried out, by name: what the next
-// plan takes as Input.Applied.
+// Settled returns the hashes of the policies that are right after a ChangeSet was carried out, or that wait to be put right
+// again, by name: what the next plan takes as Input.Applied.
 func Settled(outputs []compiler.Output, set ChangeSet, result Result) map[string]string {
 	open := map[string]bool{}
 	for _, c := range append(result.Open(), set.Withheld...) {

@@ -17,7 +17,7 @@ func (p *planner) widenOverlapping() {
 	created := p.changes(StepExtend, func(c Change) bool { return c.Live == nil })
 	for i, wide := range widened(desiredOf(created), p.in.Live) {
 		narrow := created[i]
-		narrow.Live, narrow.Drift = wide, ""
+		narrow.Live, narrow.Drift, narrow.Correction = wide, "", false
 		p.replace(StepExtend, wide)
 		p.add(StepNarrow, narrow)
 	}

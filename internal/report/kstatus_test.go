@@ -102,7 +102,7 @@ func drawNamespace(random *rand.Rand, p snapshot.Profile, i int, healthy bool) N
 	if random.IntN(5) == 0 {
 		return ns
 	}
-	states := []State{Applied, Applying, Failed, Conflicted, Frozen, Removed, Released}
+	states := []State{Applied, Applying, Failed, Conflicted, Contested, Frozen, Removed, Released}
 	o := &Outcome{UID: p.UID, Generation: p.Generation, State: Applied, Policies: random.IntN(3)}
 	if !healthy {
 		o.State = states[random.IntN(len(states))]

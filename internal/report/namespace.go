@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
 
@@ -13,7 +14,7 @@ import (
 )
 
 // Began returns what is known of the profiles that are about to be written for in a namespace.
-func Began(s snapshot.Snapshot, outputs []compiler.Output, set plan.ChangeSet) map[snapshot.ProfileKey]*Outcome {
+func Began(s snapshot.Snapshot, outputs []compiler.Output, set plan.ChangeSet, contests []Contest) map[snapshot.ProfileKey]*Outcome {
 	pending := map[snapshot.ProfileKey]bool{}
 	for _, step := range set.Steps {
 		for _, change := range step {
@@ -25,6 +26,7 @@ func Began(s snapshot.Snapshot, outputs []compiler.Output, set plan.ChangeSet) m
 		if pending[o.Profile.Key] {
 			outcome := outcomeOf(s, o, nil)
 			outcome.State = Applying
+			judgeContests(outcome, s.Namespace.Name, o.Profile.Key, contests)
 			out[o.Profile.Key] = outcome
 		}
 	}
@@ -33,7 +35,7 @@ func Began(s snapshot.Snapshot, outputs []compiler.Output, set plan.ChangeSet) m
 
 // Ended returns what is known of every profile of a namespace when the writes have ended: nil for one that has nothing to
 // do with the namespace any more.
-func Ended(s snapshot.Snapshot, outputs []compiler.Output, set plan.ChangeSet, result plan.Result) map[snapshot.ProfileKey]*Outcome {
+func Ended(s snapshot.Snapshot, outputs []compiler.Output, set plan.ChangeSet, result plan.Result, contests []Contest) map[snapshot.ProfileKey]*Outcome {
 	open := map[snapshot.ProfileKey]bool{}
 	for _, c := range result.Open() {
 		open[c.Profile] = true
@@ -44,6 +46,7 @@ func Ended(s snapshot.Snapshot, outputs []compiler.Output, set plan.ChangeSet, r
 		outcome := outcomeOf(s, o, result.Written)
 		judgeConflicts(outcome, s.Namespace.Name, key, set.Conflicts)
 		addForeseen(outcome, s.Namespace.Name, key, set.Foreseen)
+		judgeContests(outcome, s.Namespace.Name, key, contests)
 		if open[key] {
 			outcome.State, outcome.Error = Failed, failureOf(key, result)
 		}
@@ -142,6 +145,27 @@ func addForeseen(outcome *Outcome, namespace string, key snapshot.ProfileKey, co
 				v1alpha1.CodeNameConflict, namespace, "NetworkPolicy "+c.Policy,
 				"NetworkPolicy %s/%s is not Firebreak's but bears the name of one that this profile would need in mode Enforce; delete it before, and create it under another name if it is needed.", namespace, c.Policy))
 		}
+	}
+}
+
+// judgeContests reports fights. A profile in one is not said to be applied, nor to be getting there: it would be the one
+// and the other by turns.
+func judgeContests(outcome *Outcome, namespace string, key snapshot.ProfileKey, contests []Contest) {
+	for _, c := range contests {
+		if c.Profile != key {
+			continue
+		}
+		by := "somebody else"
+		if c.By != "" {
+			by += " (" + c.By + ")"
+		}
+		f := finding.New(v1alpha1.CodeContested, namespace, "NetworkPolicy "+c.Policy,
+			"NetworkPolicy %s/%s is changed by %s again and again: put right %d times since %s, the last time: %s. It is now put right about once a second; stop whoever changes it.",
+			namespace, c.Policy, by, c.Corrections, c.Since.UTC().Format(time.RFC3339), c.LastChange)
+		if outcome.State == Applied || outcome.State == Applying {
+			outcome.State, outcome.Error = Contested, f.Message
+		}
+		outcome.Findings = append(outcome.Findings[:len(outcome.Findings):len(outcome.Findings)], f)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,6 +29,7 @@ func TestWhatBecameOfAProfileInANamespace(t *testing.T) {
 		live        []*networkingv1.NetworkPolicy
 		set         plan.ChangeSet
 		result      plan.Result
+		contests    []Contest
 		want        State
 		policies    int
 		says        string
@@ -38,6 +40,11 @@ func TestWhatBecameOfAProfileInANamespace(t *testing.T) {
 		"refused":                       {disposition: compiler.Enforce, result: plan.Result{Failures: []plan.Failure{{Change: create, Err: errors.New("quota")}}}, want: Failed, says: "quota"},
 		"skipped for another's failure": {disposition: compiler.Enforce, result: plan.Result{Failures: []plan.Failure{other}, Skipped: []plan.Change{create}}, want: Failed, says: "waiting for SegmentationProfile shop/other: no answer"},
 		"in conflict":                   {disposition: compiler.Enforce, set: plan.ChangeSet{Conflicts: []plan.Conflict{{Profile: profile.Key, Policy: "p"}}}, want: Conflicted, says: "is not Firebreak's"},
+		"in a fight":                    {disposition: compiler.Enforce, live: []*networkingv1.NetworkPolicy{policy}, contests: fight(profile.Key), want: Contested, policies: 1, says: "NetworkPolicy shop/p is changed by somebody else (kubectl-edit) again and again: put right 12 times since 2026-01-02T03:04:05Z, the last time: 1 egress rule added. It is now put right about once a second; stop whoever changes it."},
+		"in a fight of another profile": {disposition: compiler.Enforce, live: []*networkingv1.NetworkPolicy{policy}, contests: fight(snapshot.ProfileKey{Name: "other"}), want: Applied, policies: 1},
+		"in a fight and in conflict":    {disposition: compiler.Enforce, contests: fight(profile.Key), set: plan.ChangeSet{Conflicts: []plan.Conflict{{Profile: profile.Key, Policy: "p"}}}, want: Conflicted, says: "is not Firebreak's"},
+		"in a fight and refused":        {disposition: compiler.Enforce, contests: fight(profile.Key), result: plan.Result{Failures: []plan.Failure{{Change: create, Err: errors.New("quota")}}}, want: Failed, says: "quota"},
+		"released":                      {disposition: compiler.Release, live: []*networkingv1.NetworkPolicy{policy}, nothing: true},
 		"frozen":                        {disposition: compiler.Freeze, live: []*networkingv1.NetworkPolicy{policy}, want: Frozen, policies: 1},
 		"removed":                       {disposition: compiler.Remove, live: []*networkingv1.NetworkPolicy{policy}, result: plan.Result{Written: []plan.Written{{Change: remove}}}, nothing: true},
 		"not yet removed":               {disposition: compiler.Remove, live: []*networkingv1.NetworkPolicy{policy}, result: plan.Result{Skipped: []plan.Change{remove}, Failures: []plan.Failure{other}}, want: Failed, policies: 1, says: "waiting for"},
@@ -45,7 +52,7 @@ func TestWhatBecameOfAProfileInANamespace(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := snapshot.Snapshot{Namespace: snapshot.Namespace{Name: profile.Key.Namespace}, Policies: c.live}
 			outputs := []compiler.Output{{Profile: profile, Disposition: c.disposition, Selected: c.disposition == compiler.Enforce}}
-			got := Ended(s, outputs, c.set, c.result)[profile.Key]
+			got := Ended(s, outputs, c.set, c.result, c.contests)[profile.Key]
 			if c.nothing {
 				if got != nil {
 					t.Errorf("%+v is known, want nothing", *got)
@@ -103,7 +110,7 @@ func TestFrozenPoliciesAreSpokenOf(t *testing.T) {
 					set.Frozen = append(set.Frozen, plan.Drift{Profile: p.Key, Policy: name})
 				}
 				outputs := []compiler.Output{{Profile: p, Disposition: c.disposition, Selected: true}}
-				input.Namespaces = append(input.Namespaces, NamespaceFacts{Namespace: s.Namespace, Outcome: Ended(s, outputs, set, plan.Result{})[p.Key]})
+				input.Namespaces = append(input.Namespaces, NamespaceFacts{Namespace: s.Namespace, Outcome: Ended(s, outputs, set, plan.Result{}, nil)[p.Key]})
 				for _, text := range c.want[min(len(want), 1, len(c.want)):] {
 					want = append(want, strings.ReplaceAll(text, "<ns>", ns))
 				}
@@ -127,12 +134,35 @@ func TestAConflictThatAPreviewWouldMeetIsFoundAndThePreviewStands(t *testing.T) 
 	s := snapshot.Snapshot{Namespace: snapshot.Namespace{Name: "shop"}}
 	outputs := []compiler.Output{{Profile: p, Disposition: compiler.Preview, Selected: true}}
 	set := plan.ChangeSet{Foreseen: []plan.Conflict{{Profile: p.Key, Policy: "one"}, {Profile: baseline().Key, Policy: "other"}}}
-	got := Ended(s, outputs, set, plan.Result{})[p.Key]
+	got := Ended(s, outputs, set, plan.Result{}, nil)[p.Key]
 	if got.State != Applied || len(got.Findings) != 1 {
 		t.Fatalf("got %+v", got)
 	}
 	f := got.Findings[0]
 	if f.Code != v1alpha1.CodeNameConflict || f.Namespace != "shop" || f.Place != "NetworkPolicy one" || !strings.Contains(f.Message, "would need in mode Enforce") {
 		t.Errorf("finding %+v", f)
+	}
+}
+
+// fight is a fight over policy p of a profile.
+func fight(profile snapshot.ProfileKey) []Contest {
+	return []Contest{{
+		Profile: profile, Policy: "p", By: "kubectl-edit", Corrections: 12, LastChange: "1 egress rule added",
+		Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+	}}
+}
+
+func TestAFightIsSpokenOfWhileItIsFought(t *testing.T) {
+	p := shop()
+	s := snapshot.Snapshot{Namespace: snapshot.Namespace{Name: p.Key.Namespace}}
+	outputs := []compiler.Output{{Profile: p, Disposition: compiler.Enforce, Selected: true}}
+	var set plan.ChangeSet
+	set.Steps[plan.StepExtend] = []plan.Change{{Profile: p.Key, Desired: &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Name: "p"}}}}
+	if got := Began(s, outputs, set, nil)[p.Key]; got.State != Applying || len(got.Findings) > 0 {
+		t.Errorf("without a fight: %+v", got)
+	}
+	got := Began(s, outputs, set, fight(p.Key))[p.Key]
+	if got.State != Contested || len(got.Findings) != 1 || got.Findings[0].Code != v1alpha1.CodeContested || got.Findings[0].Severity != v1alpha1.SeverityError {
+		t.Errorf("in the midst of a write: %+v", got)
 	}
 }

@@ -25,6 +25,8 @@ const (
 	Failed State = "Failed"
 	// Conflicted means: somebody else's policy bears a name that is needed.
 	Conflicted State = "Conflicted"
+	// Contested means: somebody keeps changing a policy back.
+	Contested State = "Contested"
 	// Frozen means: what the profile wants is not known; nothing is written.
 	Frozen State = "Frozen"
 	// Removed means: the profile has no policies left here.
@@ -43,11 +45,24 @@ type Outcome struct {
 	State      State
 	// Policies is the number of policies that the profile has in the namespace now.
 	Policies int
-	// Error is the first failure in words; empty unless State is Failed.
+	// Error is the first failure, conflict or fight in words; empty unless State is Failed, Conflicted or Contested.
 	Error string
 	// Findings of the namespace, without order.
 	Findings []v1alpha1.Finding
 	Preview  plan.PreviewCounts
+}
+
+// Contest is a fight with somebody who keeps changing a policy back.
+type Contest struct {
+	Profile snapshot.ProfileKey
+	Policy  string
+	// By is the name under which the policy is changed, as its managedFields tell; empty when not known.
+	By string
+	// Corrections is how often the policy was put right since the first time, at Since.
+	Corrections int
+	Since       time.Time
+	// LastChange says what had been changed the last time.
+	LastChange string
 }
 
 // Drift is the corrections that status does not speak of yet.

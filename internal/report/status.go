@@ -63,7 +63,7 @@ func standsStill(in Input, t tally) bool {
 	return in.Inherited && !in.Profile.Deleting && in.Elsewhere == 0 &&
 		previous.ObservedGeneration == in.Profile.Generation &&
 		previous.Namespaces != nil && previous.Namespaces.Selected == t.selected && previous.Namespaces.Refused == t.refused &&
-		t.applying == 0 && t.failed == 0 && t.conflicted == 0
+		t.applying == 0 && t.failed == 0 && t.conflicted == 0 && t.contested == 0
 }
 
 func withDrift(status v1alpha1.ProfileStatus, drift Drift) v1alpha1.ProfileStatus {
@@ -83,11 +83,11 @@ func withDrift(status v1alpha1.ProfileStatus, drift Drift) v1alpha1.ProfileStatu
 
 // tally counts the namespaces of a profile.
 type tally struct {
-	selected, refused, examined, applied, applying, failed, conflicted int32
-	policies                                                           int
-	firstFailure, firstConflict                                        string
-	findings                                                           []v1alpha1.Finding
-	create, update, remove                                             int32
+	selected, refused, examined, applied, applying, failed, conflicted, contested int32
+	policies                                                                      int
+	firstFailure, firstConflict, firstContest                                     string
+	findings                                                                      []v1alpha1.Finding
+	create, update, remove                                                        int32
 }
 
 func tallyOf(in Input) tally {
@@ -131,10 +131,15 @@ func (t *tally) add(namespace string, o Outcome) {
 		if t.firstConflict == "" {
 			t.firstConflict = o.Error
 		}
+	case Contested:
+		t.contested++
+		if t.firstContest == "" {
+			t.firstContest = o.Error
+		}
 	case Frozen, Removed, Released:
 	}
 }
 
 func (t *tally) counts() *v1alpha1.NamespaceCounts {
-	return &v1alpha1.NamespaceCounts{Selected: t.selected, Applied: t.applied, Failed: t.failed + t.conflicted, Refused: t.refused}
+	return &v1alpha1.NamespaceCounts{Selected: t.selected, Applied: t.applied, Failed: t.failed + t.conflicted + t.contested, Refused: t.refused}
 }

@@ -37,7 +37,7 @@ func judge(in Input, t tally) verdict {
 	case t.failed > 0:
 		v.reason = v1alpha1.ReasonApplyFailed
 		v.message = fmt.Sprintf("Failed in %s and will be tried again. %s", ofNamespaces(t.failed, t.selected), t.firstFailure)
-	case v.unexamined || t.applied+t.conflicted < t.selected:
+	case v.unexamined || t.applied+t.conflicted+t.contested < t.selected:
 		v.reason = v1alpha1.ReasonProgressing
 		v.message = fmt.Sprintf("Applied in %s so far.", ofNamespaces(t.applied, t.selected))
 	case in.mustRemove():
@@ -45,16 +45,23 @@ func judge(in Input, t tally) verdict {
 		v.message = fmt.Sprintf("%s still to be removed from namespaces that are no longer selected.", policies(in.Elsewhere))
 	case t.conflicted > 0:
 		v.stalled = true
-		v.reason = v1alpha1.ReasonNameConflict
-		v.message = t.firstConflict
-		if t.conflicted > 1 {
-			v.message += fmt.Sprintf(" (And the like in %d more.)", t.conflicted-1)
-		}
+		v.reason, v.message = v1alpha1.ReasonNameConflict, andTheLike(t.firstConflict, t.conflicted)
+	case t.contested > 0:
+		v.stalled = true
+		v.reason, v.message = v1alpha1.ReasonContested, andTheLike(t.firstContest, t.contested)
 	default:
 		v.ready = true
 		v.reason, v.message = readyMessage(in, t)
 	}
 	return v
+}
+
+// andTheLike says what is wrong in one of n namespaces.
+func andTheLike(first string, n int32) string {
+	if n < 2 {
+		return first
+	}
+	return fmt.Sprintf("%s (And the like in %d more.)", first, n-1)
 }
 
 // whyRefused says why a profile is not accepted; empty when it is.

@@ -1,0 +1,228 @@
+package controllers
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"firebreak.dev/firebreak/internal/plan"
+	"firebreak.dev/firebreak/internal/report"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+// ContentionLimits say how a fight over a policy is fought. Zero values stand for the defaults.
+type ContentionLimits struct {
+	// Burst is how many corrections of one policy are made at once; 10 by default.
+	Burst int
+	// Interval is the time after which one more is made; a second by default.
+	Interval time.Duration
+	// Calm is how long after the last correction a fight is over; a minute by default.
+	Calm time.Duration
+}
+
+func (l ContentionLimits) withDefaults() ContentionLimits {
+	if l.Burst == 0 {
+		l.Burst = 10
+	}
+	if l.Interval == 0 {
+		l.Interval = time.Second
+	}
+	if l.Calm == 0 {
+		l.Calm = time.Minute
+	}
+	return l
+}
+
+// contention meets whoever keeps changing a policy back with patience: a bucket of tokens for each policy pays for its
+// corrections, and while it is empty that policy waits, and nothing else does. It remembers policies that were corrected
+// lately and no others.
+type contention struct {
+	mu       sync.Mutex
+	limits   ContentionLimits
+	policies map[string]map[string]*contestedPolicy
+	swept    time.Time
+}
+
+// contestedPolicy is a policy that was corrected lately.
+type contestedPolicy struct {
+	profile snapshot.ProfileKey
+	// tokens is how many corrections may be made, as of the time at.
+	tokens float64
+	at     time.Time
+	// fought: the tokens ran out, and it has not been calm since.
+	fought bool
+	// corrections is how many were made since the first, at since; the last, at last, put right what change says.
+	corrections int
+	since, last time.Time
+	change      string
+	// by is who changes the policy, as far as is known; asked is how often that was looked up.
+	by    string
+	asked int
+}
+
+func newContention(limits ContentionLimits) *contention {
+	return &contention{limits: limits.withDefaults(), policies: map[string]map[string]*contestedPolicy{}}
+}
+
+// waiting returns the policies of a namespace that must not be corrected now.
+func (c *contention) waiting(namespace string, now time.Time) map[string]bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := map[string]bool{}
+	for name, policy := range c.policies[namespace] {
+		if c.untilReady(policy, now) > 0 {
+			out[name] = true
+		}
+	}
+	return out
+}
+
+// note counts what became of a plan, and says of each write, by index, whether it is part of a fight.
+func (c *contention) note(namespace string, result plan.Result, now time.Time) []bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sweep(now)
+	out := make([]bool, len(result.Written))
+	for i, w := range result.Written {
+		if !w.Change.Contestable() {
+			continue
+		}
+		policy := c.pay(namespace, w.Change, now)
+		policy.corrections++
+		policy.last, policy.change = now, w.Change.Undoes()
+		out[i] = policy.fought
+	}
+	for _, f := range result.Failures {
+		// An attempt costs as much as a success: whoever is quicker than our writes must not be met with more of them.
+		if f.Change.Contestable() {
+			c.pay(namespace, f.Change, now)
+		}
+	}
+	return out
+}
+
+// pay takes a token for a correction.
+func (c *contention) pay(namespace string, change plan.Change, now time.Time) *contestedPolicy {
+	if c.policies[namespace] == nil {
+		c.policies[namespace] = map[string]*contestedPolicy{}
+	}
+	policy, ok := c.policies[namespace][change.Name()]
+	if !ok {
+		policy = &contestedPolicy{tokens: float64(c.limits.Burst), at: now, since: now, last: now}
+		c.policies[namespace][change.Name()] = policy
+	}
+	policy.profile = change.Profile
+	policy.tokens, policy.at = c.tokens(policy, now)-1, now
+	policy.fought = policy.fought || policy.tokens < 1
+	return policy
+}
+
+// tokens returns how many corrections of a policy may be made now.
+func (c *contention) tokens(policy *contestedPolicy, now time.Time) float64 {
+	return min(policy.tokens+float64(now.Sub(policy.at))/float64(c.limits.Interval), float64(c.limits.Burst))
+}
+
+// untilReady returns how long it takes until a policy may be corrected again.
+func (c *contention) untilReady(policy *contestedPolicy, now time.Time) time.Duration {
+	missing := 1 - c.tokens(policy, now)
+	// What rounding leaves is no reason to wait.
+	if missing < 1e-6 {
+		return 0
+	}
+	return time.Duration(missing * float64(c.limits.Interval))
+}
+
+// contests returns the fights of a namespace, by policy.
+func (c *contention) contests(namespace string, now time.Time) []report.Contest {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []report.Contest
+	for _, name := range slices.Sorted(maps.Keys(c.policies[namespace])) {
+		if policy := c.policies[namespace][name]; policy.fought && now.Before(policy.last.Add(c.limits.Calm)) {
+			out = append(out, report.Contest{
+				Profile: policy.profile, Policy: name, By: policy.by,
+				Corrections: policy.corrections, Since: policy.since, LastChange: policy.change,
+			})
+		}
+	}
+	return out
+}
+
+// next returns when a namespace must be looked at again: when one of the changes that wait may be made, or a fight is
+// over. Zero when neither will be.
+func (c *contention) next(namespace string, waiting []plan.Change, now time.Time) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out time.Duration
+	soonest := func(d time.Duration) {
+		if d = max(d, time.Millisecond); out == 0 || d < out {
+			out = d
+		}
+	}
+	for _, change := range waiting {
+		if policy, ok := c.policies[namespace][change.Name()]; ok {
+			soonest(c.untilReady(policy, now))
+		}
+	}
+	for _, policy := range c.policies[namespace] {
+		if end := policy.last.Add(c.limits.Calm); policy.fought && now.Before(end) {
+			soonest(end.Sub(now))
+		}
+	}
+	return out
+}
+
+// maxAsked is how often it is looked up who changes a policy.
+const maxAsked = 3
+
+// unnamed says whether it should be looked up who changes one of these policies, and counts that.
+func (c *contention) unnamed(namespace string, waiting []plan.Change) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ask := false
+	for _, change := range waiting {
+		if policy, ok := c.policies[namespace][change.Name()]; ok && policy.by == "" && policy.asked < maxAsked {
+			policy.asked++
+			ask = true
+		}
+	}
+	return ask
+}
+
+// name notes who changes policies, by the policy's name.
+func (c *contention) name(namespace string, writers map[string]string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name, policy := range c.policies[namespace] {
+		if by := writers[name]; by != "" {
+			policy.by = by
+		}
+	}
+}
+
+// sweep forgets, now and then, what is calm again.
+func (c *contention) sweep(now time.Time) {
+	if now.Sub(c.swept) < c.limits.Interval {
+		return
+	}
+	c.swept = now
+	for namespace, policies := range c.policies {
+		maps.DeleteFunc(policies, func(_ string, policy *contestedPolicy) bool {
+			if policy.fought {
+				return !now.Before(policy.last.Add(c.limits.Calm))
+			}
+			return c.tokens(policy, now) >= float64(c.limits.Burst)
+		})
+		if len(policies) == 0 {
+			delete(c.policies, namespace)
+		}
+	}
+}
+
+// forget drops a namespace.
+func (c *contention) forget(namespace string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.policies, namespace)
+}
