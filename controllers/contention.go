@@ -176,13 +176,18 @@ func (c *contention) next(namespace string, waiting []plan.Change, now time.Time
 // maxAsked is how often it is looked up who changes a policy.
 const maxAsked = 3
 
-// unnamed says whether it should be looked up who changes one of these policies, and counts that.
-func (c *contention) unnamed(namespace string, waiting []plan.Change) bool {
+// unnamed says whether it should be looked up who makes these changes necessary, and counts that. It should for a policy
+// that has used up half its tokens, so that it is known when a fight is reported.
+func (c *contention) unnamed(namespace string, changes []plan.Change, now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	ask := false
-	for _, change := range waiting {
-		if policy, ok := c.policies[namespace][change.Name()]; ok && policy.by == "" && policy.asked < maxAsked {
+	for _, change := range changes {
+		policy, ok := c.policies[namespace][change.Name()]
+		if !ok || policy.by != "" || policy.asked == maxAsked || !change.Contestable() {
+			continue
+		}
+		if policy.fought || c.tokens(policy, now) <= float64(c.limits.Burst)/2 {
 			policy.asked++
 			ask = true
 		}

@@ -143,15 +143,19 @@ func TestContentionRemembersNoMoreThanItMust(t *testing.T) {
 }
 
 func TestWhoChangesAPolicyIsAskedFewTimes(t *testing.T) {
-	start, waiting := time.Unix(1000, 0), []plan.Change{corrected("x")}
+	start, waiting := time.Unix(1000, 0), []plan.Change{corrected("x"), {Desired: corrected("x").Desired}}
 	c := newContention(fightLimits)
-	if c.unnamed("shop", waiting) {
+	if c.unnamed("shop", waiting, start) {
 		t.Error("nothing is known of it")
 	}
-	c.note("shop", made(corrected("x"), corrected("x"), corrected("x")), start)
+	c.note("shop", made(corrected("x")), start)
+	if c.unnamed("shop", waiting, start) {
+		t.Error("one correction is no fight")
+	}
+	c.note("shop", made(corrected("x"), corrected("x")), start)
 	asked := 0
 	for range 10 {
-		if c.unnamed("shop", waiting) {
+		if c.unnamed("shop", waiting, start) {
 			asked++
 			c.name("shop", map[string]string{"x": "", "y": "kubectl-edit"})
 		}
@@ -160,7 +164,7 @@ func TestWhoChangesAPolicyIsAskedFewTimes(t *testing.T) {
 		t.Errorf("asked %d times", asked)
 	}
 	c.name("shop", map[string]string{"x": "kubectl-edit"})
-	if got := c.contests("shop", start); got[0].By != "kubectl-edit" || c.unnamed("shop", waiting) {
+	if got := c.contests("shop", start); got[0].By != "kubectl-edit" || c.unnamed("shop", waiting, start) {
 		t.Errorf("%+v", got)
 	}
 }

@@ -134,6 +134,18 @@ func policyOf(ctx context.Context, namespace, tier string) networkingv1.NetworkP
 	return networkingv1.NetworkPolicy{}
 }
 
+// policyNamed returns the one policy whose name begins so.
+func policyNamed(ctx context.Context, namespace, prefix string) networkingv1.NetworkPolicy {
+	GinkgoHelper()
+	for name, p := range policies(ctx, namespace) {
+		if strings.HasPrefix(name, prefix) {
+			return p
+		}
+	}
+	Fail("no policy " + prefix + " in " + namespace)
+	return networkingv1.NetworkPolicy{}
+}
+
 // versions returns name and resourceVersion of every policy of a namespace.
 func versions(ctx context.Context, namespace string) map[string]string {
 	GinkgoHelper()

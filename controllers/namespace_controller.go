@@ -133,6 +133,7 @@ func (r *NamespaceReconciler) converge(ctx context.Context, s snapshot.Snapshot,
 		}
 		r.writes.begin(namespace, set)
 	}
+	r.nameRivals(ctx, namespace, set)
 	result := applier.Apply(ctx, r.client, set)
 	r.metrics.Wrote(result)
 	r.writes.remember(namespace, result.Written)
@@ -141,7 +142,6 @@ func (r *NamespaceReconciler) converge(ctx context.Context, s snapshot.Snapshot,
 		// The API server knows better than the cache: plan again from a live list.
 		return ctrl.Result{RequeueAfter: r.writes.distrust(namespace)}, nil
 	}
-	r.nameRivals(ctx, namespace, set.Waiting)
 	r.record(namespace, report.Ended(s, outputs, set, result, r.fights.contests(namespace, time.Now())))
 	r.writes.settled(namespace, plan.Settled(outputs, set, result))
 	again, err := retryFailed(result)

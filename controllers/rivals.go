@@ -2,6 +2,8 @@ package controllers
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -10,10 +12,10 @@ import (
 	"firebreak.dev/firebreak/internal/plan"
 )
 
-// nameRivals looks up who changes the policies that wait, as long as that is not known. It is no matter if that fails:
-// the fight is reported all the same.
-func (r *NamespaceReconciler) nameRivals(ctx context.Context, namespace string, waiting []plan.Change) {
-	if !r.fights.unnamed(namespace, waiting) {
+// nameRivals looks up who changes the policies that are fought over, as long as that is not known and before their changes
+// are put right. It is no matter if that fails: the fight is reported all the same.
+func (r *NamespaceReconciler) nameRivals(ctx context.Context, namespace string, set plan.ChangeSet) {
+	if !r.fights.unnamed(namespace, append(slices.Concat(set.Steps[:]...), set.Waiting...), time.Now()) {
 		return
 	}
 	// The cache has no managedFields.

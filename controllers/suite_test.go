@@ -37,6 +37,9 @@ func TestControllers(t *testing.T) {
 	RunSpecs(t, "controllers")
 }
 
+// calm is how long after the last correction a fight over a policy is over.
+const calm = 3 * time.Second
+
 // The suite has one control plane and one running set of controllers; each spec has namespaces of its own.
 var (
 	k8s    client.Client
@@ -79,7 +82,9 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		},
 	})
 	Expect(err).NotTo(HaveOccurred())
-	Expect(controllers.Setup(mgr, controllers.Options{Cluster: options, Workers: 16, NodeDelay: nodeDelay})).To(Succeed())
+	Expect(controllers.Setup(mgr, controllers.Options{
+		Cluster: options, Workers: 16, NodeDelay: nodeDelay, Contention: controllers.ContentionLimits{Calm: calm},
+	})).To(Succeed())
 
 	running, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
