@@ -160,7 +160,7 @@ var _ = Describe("Drift", Ordered, ContinueOnFailure, func() {
 		Expect(drift.LastChange).NotTo(BeEmpty())
 		Expect(drift.LastTime).NotTo(BeNil())
 		Eventually(func() []string { return eventReasons(ctx, profile) }).Should(ContainElement("DriftCorrected"))
-		Expect(condition(ctx, profile, "Ready")).To(Equal("True/Applied"))
+		Expect(condition(ctx, profile, "Ready")).To(Or(Equal("True/Applied"), Equal("False/Contested")), "so many in a row are a fight, unless they come slowly")
 	})
 })
 
