@@ -51,7 +51,7 @@ func (d *demo) application(ctx context.Context) error {
 	if err := expect(pods, "frontend-1", "api-1", "database-1", "Running"); err != nil {
 		return err
 	}
-	none, err := d.kubectl(ctx, "get", "networkpolicy", "-A")
+	none, err := d.kubectl(ctx, "get", "networkpolicy", "-n", namespace)
 	if err == nil && none != "" {
 		err = errors.New("there is a policy before there is a profile")
 	}
