@@ -73,36 +73,43 @@ func TestGolden(t *testing.T) {
 	}
 	for _, input := range inputs {
 		t.Run(strings.TrimSuffix(filepath.Base(input), ".in.yaml"), func(t *testing.T) {
-			got := render(t, readCluster(t, input))
-			output := strings.TrimSuffix(input, ".in.yaml") + ".out.yaml"
-			if *update {
-				if err := os.WriteFile(output, got, 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(output)
-			if err != nil {
-				t.Fatalf("%v (write it with: go test ./internal/compiler -update)", err)
-			}
-			if !bytes.Equal(got, want) {
-				t.Errorf("%s differs; got:\n%s", output, got)
-			}
+			mustBeGolden(t, strings.TrimSuffix(input, ".in.yaml")+".out.yaml", render(t, readCluster(t, input)))
 		})
+	}
+}
+
+// mustBeGolden compares with a golden file to the byte, or writes it.
+func mustBeGolden(t *testing.T, file string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, got, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("%v (write it with: make golden)", err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s differs; got:\n%s", file, got)
 	}
 }
 
 func readCluster(t *testing.T, file string) cluster {
 	t.Helper()
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
 	c := cluster{options: snapshot.DefaultOptions("firebreak-system")}
-	documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(data)))
+	c.readFile(t, file)
+	return c
+}
+
+// readFile adds what a file describes.
+func (c *cluster) readFile(t *testing.T, file string) {
+	t.Helper()
+	documents := utilyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(readFile(t, file))))
 	for {
 		document, err := documents.Read()
 		if errors.Is(err, io.EOF) {
-			return c
+			return
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -29,7 +29,11 @@ func FuzzValidate(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, sample := range samples {
+	peers, err := filepath.Glob("../../config/samples/peers/*.yaml")
+	if err != nil || len(peers) == 0 {
+		f.Fatalf("no samples of peers: %v", err)
+	}
+	for _, sample := range append(samples, peers...) {
 		data, err := os.ReadFile(sample)
 		if err != nil {
 			f.Fatal(err)

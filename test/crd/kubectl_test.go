@@ -92,15 +92,7 @@ var _ = Describe("kubectl", func() {
 	})
 
 	It("applies every sample as it stands", func(ctx context.Context) {
-		kubectl(ctx, "create", "namespace", "production")
-		files, err := filepath.Glob(filepath.Join(samples, "*.yaml"))
-		Expect(err).NotTo(HaveOccurred())
-		Expect(files).To(ContainElement(HaveSuffix("three-tier.yaml")))
-		for _, file := range files {
-			if filepath.Base(file) == "kustomization.yaml" {
-				continue
-			}
-			Expect(kubectl(ctx, "apply", "--dry-run=server", "--validate=strict", "-f", file)).To(ContainSubstring("created"))
-		}
+		kubectl(ctx, "apply", "-f", filepath.Join(samples, "namespaces.yaml"))
+		Expect(kubectl(ctx, "apply", "--dry-run=server", "--validate=strict", "-k", samples)).To(ContainSubstring("segmentationprofile.firebreak.dev/shop created"))
 	})
 })

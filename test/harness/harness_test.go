@@ -39,7 +39,7 @@ func TestControlPlaneRunsWithTheShippedConfiguration(t *testing.T) {
 		}
 	})
 	t.Run("the samples are valid", func(t *testing.T) {
-		kubectl(t, plane, "create", "namespace", "production")
+		kubectl(t, plane, "apply", "-f", "config/samples/namespaces.yaml")
 		kubectl(t, plane, "apply", "--dry-run=server", "-k", "config/samples")
 	})
 	t.Run("the operator's ServiceAccount has the shipped rights and no others", func(t *testing.T) {
