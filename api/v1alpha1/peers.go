@@ -1,6 +1,8 @@
 package v1alpha1
 
 // Peer is one end of an allowed connection. Exactly one of its members is set.
+// One that stands for nobody, such as a Service that does not exist, allows
+// nothing, and condition ResolvedRefs says so.
 // ---
 // +kubebuilder:validation:XValidation:rule=`[has(self.tier), has(self.remoteTier), has(self.pods), has(self.service), has(self.ipBlocks), has(self.internet), has(self.kubeAPIServer), has(self.nodes), has(self.anywhere)].exists_one(set, set)`,message=`a peer has exactly one of tier, remoteTier, pods, service, ipBlocks, internet, kubeAPIServer, nodes and anywhere`
 type Peer struct {
@@ -14,8 +16,9 @@ type Peer struct {
 	Tier string `json:"tier,omitempty"`
 
 	// remoteTier refers to a tier of another team's SegmentationProfile and
-	// follows its selector and ports as they change. The other profile must allow
-	// the connection too. Whoever owns that profile decides who the tier is.
+	// follows its selector and ports as they change. Only this profile's end is
+	// opened: where the other end is isolated, its profile must allow the
+	// connection too. Whoever owns that profile decides who the tier is.
 	// +optional
 	RemoteTier *RemoteTierPeer `json:"remoteTier,omitempty"`
 
@@ -24,8 +27,10 @@ type Peer struct {
 	// +optional
 	Pods *PodsPeer `json:"pods,omitempty"`
 
-	// service stands for the pods behind a Service and, as a destination, for
-	// their target ports.
+	// service stands for the pods that a Service selects and, as a destination,
+	// for their target ports. A Service without selector stands for the addresses
+	// and ports of its EndpointSlices, pods left out, and is reported as a
+	// finding: whoever may edit those chooses who is allowed.
 	// +optional
 	Service *ServicePeer `json:"service,omitempty"`
 
@@ -36,7 +41,8 @@ type Peer struct {
 	IPBlocks *IPBlocksPeer `json:"ipBlocks,omitempty"`
 
 	// internet stands for the public addresses of both IP families: no private,
-	// link-local, loopback, multicast or otherwise reserved range.
+	// link-local, loopback, multicast or otherwise reserved range, and none that
+	// the cluster itself uses for Services, pods or nodes.
 	// +optional
 	Internet *InternetPeer `json:"internet,omitempty"`
 
@@ -47,9 +53,9 @@ type Peer struct {
 	// +optional
 	KubeAPIServer *KubeAPIServerPeer `json:"kubeAPIServer,omitempty"`
 
-	// nodes stands for the internal addresses of nodes: for pods on the host
-	// network, health checks, and traffic through node ports, which hides the
-	// client.
+	// nodes stands for the internal addresses of nodes: for kubelets, pods on the
+	// host network, health checks, and traffic through node ports, which hides
+	// the client. It follows nodes as they come and go, within 10 seconds.
 	// +optional
 	Nodes *NodesPeer `json:"nodes,omitempty"`
 
@@ -59,8 +65,8 @@ type Peer struct {
 	Anywhere *AnywherePeer `json:"anywhere,omitempty"`
 }
 
-// RemoteTierPeer refers to a tier of a SegmentationProfile in another
-// namespace.
+// RemoteTierPeer refers to a tier of another SegmentationProfile, as a rule in
+// another namespace.
 type RemoteTierPeer struct {
 	// namespace is the namespace of the other profile.
 	// +required
@@ -91,7 +97,7 @@ type RemoteTierPeer struct {
 // +kubebuilder:validation:XValidation:rule=`has(self.namespaces) || has(self.namespaceSelector) || has(self.podSelector)`,message=`pods needs at least one of namespaces, namespaceSelector and podSelector`
 type PodsPeer struct {
 	// namespaces lists namespaces by name. When this and namespaceSelector are
-	// omitted, the tier's own namespace is meant.
+	// omitted, the namespace in which the profile acts is meant.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -166,8 +172,8 @@ type IPBlocksPeer struct {
 // +kubebuilder:validation:XValidation:rule=`!has(self.except) || [self.except].all(list, list.all(c, isCIDR(c) && string(cidr(c).masked()) == c))`,fieldPath=`.except`,message=`an address range is not in canonical form`,messageExpression=`[self.except].map(list, list.map(c, !isCIDR(c) || string(cidr(c).masked()) != c, '"' + c + '" ' + (isCIDR(c) ? 'must be written as ' + string(cidr(c).masked()) : 'is not an address range such as 192.0.2.0/24 or 2001:db8::/32'))[0])[0]`
 // +kubebuilder:validation:XValidation:rule=`!has(self.except) || [self.except].all(list, !list.exists(e, isCIDR(e) && (cidr(e).ip().family() == 4 ? cidr(e).prefixLength() == 0 : !cidr('2000::/3').containsCIDR(e) || cidr(e).prefixLength() == 3)))`,fieldPath=`.except`,message=`an except does not lie strictly inside 0.0.0.0/0 or 2000::/3`,messageExpression=`[self.except].map(list, list.map(e, isCIDR(e) && (cidr(e).ip().family() == 4 ? cidr(e).prefixLength() == 0 : !cidr('2000::/3').containsCIDR(e) || cidr(e).prefixLength() == 3), '"' + e + '" does not lie strictly inside 0.0.0.0/0 or 2000::/3')[0])[0]`
 type InternetPeer struct {
-	// except lists ranges to leave out besides the reserved ones. Each lies
-	// strictly inside 0.0.0.0/0 or 2000::/3.
+	// except lists ranges to leave out besides those that are reserved or the
+	// cluster's own. Each lies strictly inside 0.0.0.0/0 or 2000::/3.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=16
@@ -180,7 +186,9 @@ type KubeAPIServerPeer struct{}
 
 // NodesPeer is a set of nodes.
 type NodesPeer struct {
-	// nodeSelector chooses nodes by label. When omitted, every node is meant.
+	// nodeSelector chooses nodes by label. When omitted, every node is meant: by
+	// the ranges of the operator's flag --node-cidrs where it is set, else each
+	// by its address.
 	// +optional
 	NodeSelector *LabelSelector `json:"nodeSelector,omitempty"`
 }

@@ -196,7 +196,8 @@ type AllowEntry struct {
 	// When omitted, each destination's own ports are opened: a tier's, a remote
 	// tier's, a Service's target ports, the API server's. Any other destination
 	// needs ports here: omitting them never opens every port. Ports towards
-	// ipBlocks, internet, nodes and anywhere are numbers, not names.
+	// addresses (ipBlocks, internet, nodes, anywhere, a Service without selector)
+	// are numbers, not names.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1

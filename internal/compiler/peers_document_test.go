@@ -20,7 +20,7 @@ const peersDocument = "../../docs/peers.md"
 var documentBlock = regexp.MustCompile("(?s)<!-- (entry|rules): ([^ ]+) ([^ ]+) -->\n```yaml\n(.*?)```\n") //nolint:gochecknoglobals // a constant
 
 func TestThePeersDocumentShowsEntriesOfSamplesAndWhatTheyBecome(t *testing.T) {
-	document := readFile(t, peersDocument)
+	document, everything := readFile(t, peersDocument), readSamples(t)
 	shown := 0
 	wanted := documentBlock.ReplaceAllStringFunc(document, func(block string) string {
 		shown++
@@ -28,7 +28,7 @@ func TestThePeersDocumentShowsEntriesOfSamplesAndWhatTheyBecome(t *testing.T) {
 		what, file, entry := parts[1], parts[2], parts[3]
 		text := entryText(t, file, entry)
 		if what == "rules" {
-			text = rulesOfEntry(t, file, entry)
+			text = rulesOfEntry(t, everything, file, entry)
 		}
 		return fmt.Sprintf("<!-- %s: %s %s -->\n```yaml\n%s```\n", what, file, entry, text)
 	})
@@ -77,15 +77,16 @@ func entryText(t *testing.T, file, entry string) string {
 	return out
 }
 
-// rulesOfEntry returns what the policies of a sample's profile would be if it had this entry alone, and no DNS.
-func rulesOfEntry(t *testing.T, file, entry string) string {
+// rulesOfEntry returns the rules that a sample's profile would have in a cluster if it had this entry alone, and no DNS.
+// They are those of the first namespace where each tier has any.
+func rulesOfEntry(t *testing.T, c cluster, file, entry string) string {
 	t.Helper()
-	c := readSamples(t)
+	profiles := aloneWith(entry, readSamples(t, file).profiles)
 	var out strings.Builder
 	done := map[string]bool{}
 	for _, ns := range c.namespaces {
 		s := c.at(ns)
-		s.Profiles = aloneWith(entry, readSamples(t, file).profiles)
+		s.Profiles = profiles
 		for _, o := range Compile(s) {
 			for _, policy := range o.Policies {
 				rules := map[string]any{}

@@ -172,6 +172,24 @@ func TestOperationsExplainsEveryReasonAndNoOther(t *testing.T) {
 	}
 }
 
+func TestOperationsExplainsEveryFinding(t *testing.T) {
+	codes := constants(t, "api/v1alpha1/findings.go", "Code")
+	var explained []string
+	for _, row := range rows(t, "docs/operations.md", "| condition | reason | meaning | what to do |") {
+		explained = append(explained, row[1])
+	}
+	for _, row := range rows(t, "docs/operations.md", "| finding | meaning | what to do |") {
+		if explained = append(explained, row[0]); !slices.Contains(codes, row[0]) {
+			t.Errorf("docs/operations.md explains the finding %s, which there is not", row[0])
+		}
+	}
+	for _, code := range codes {
+		if !slices.Contains(explained, code) {
+			t.Errorf("docs/operations.md does not explain the finding %s", code)
+		}
+	}
+}
+
 func TestOperationsNamesEveryEvent(t *testing.T) {
 	for _, reason := range constants(t, "internal/events/events.go", "Reason") {
 		if !strings.Contains(read(t, "docs/operations.md"), "`"+reason+"`") {
@@ -222,7 +240,7 @@ func TestOperationsExplainsEveryAlert(t *testing.T) {
 
 func TestLinksLeadSomewhere(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^):#]+)(#[^)]*)?\)`)
-	for _, file := range []string{"README.md", "docs/concepts.md", "docs/operations.md", "docs/decisions/README.md"} {
+	for _, file := range []string{"README.md", "docs/concepts.md", "docs/peers.md", "docs/operations.md", "docs/decisions/README.md"} {
 		for _, match := range link.FindAllStringSubmatch(read(t, file), -1) {
 			root, err := harness.RepositoryRoot()
 			if err != nil {
