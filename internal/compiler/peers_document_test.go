@@ -17,7 +17,7 @@ const peersDocument = "../../docs/peers.md"
 
 // A YAML block of the document stands below a line that says what it is: an entry of a sample, or the rules that the entry
 // becomes. With -update they are written anew.
-var documentBlock = regexp.MustCompile("(?s)<!-- (entry|rules): ([^ ]+) ([^ ]+) -->\n```yaml\n(.*?)```\n") //nolint:gochecknoglobals // a constant
+var documentBlock = regexp.MustCompile("(?s)<!-- (entry|rules): ([^ ]+) ([^ ]+) -->\n```yaml\n(.*?)```\n")
 
 func TestThePeersDocumentShowsEntriesOfSamplesAndWhatTheyBecome(t *testing.T) {
 	document, everything := readFile(t, peersDocument), readSamples(t)
