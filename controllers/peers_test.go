@@ -140,6 +140,25 @@ var _ = Describe("A peer that is looked up", func() {
 		Eventually(func() []string { return rules(ctx, here) }).Should(BeEmpty())
 	})
 
+	It("as a Service that has lost its selector is not the pods that Kubernetes listed for it before", func(ctx SpecContext) {
+		here := newNamespace(ctx, nil)
+		s := create(ctx, service(here, "cache", corev1.ServiceSpec{
+			Selector: map[string]string{"app": "redis"}, Ports: []corev1.ServicePort{{Port: 6379}},
+		}))
+		left := endpointSlice(here, "cache", 6379, "192.0.2.66")
+		left.Labels[discoveryv1.LabelManagedBy] = "endpointslice-controller.k8s.io"
+		create(ctx, left)
+		p := newProfile(ctx, here, "shop", oneTier("from: [{tier: app}], to: [{service: {name: cache}}]"))
+		resolved(ctx, p)
+
+		change(ctx, s, func(s *corev1.Service) { s.Spec.Selector = nil })
+		unresolved(ctx, p, "no EndpointSlice gives it an address")
+		Eventually(func() []string { return rules(ctx, here) }).Should(BeEmpty())
+		create(ctx, endpointSlice(here, "cache", 6379, "192.0.2.7"))
+		resolved(ctx, p)
+		Eventually(func() []string { return rules(ctx, here) }).Should(ConsistOf("egress 192.0.2.7/32 TCP 6379"))
+	})
+
 	It("as the API server is its Service and its endpoints, each on its own port", func(ctx SpecContext) {
 		here := newNamespace(ctx, nil)
 		p := newProfile(ctx, here, "shop", oneTier("from: [{tier: app}], to: [{kubeAPIServer: {}}]"))

@@ -15,6 +15,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -92,6 +93,11 @@ var _ = Describe("Every file of config/samples", Ordered, func() {
 			compared++
 		}
 		Expect(compared).To(BeNumerically(">", 30))
+	})
+
+	It("says of the profile that would replace another what that would mean", func(ctx SpecContext) {
+		preview := &v1alpha1.SegmentationProfile{ObjectMeta: metav1.ObjectMeta{Namespace: "production", Name: "shop-with-cache"}}
+		Eventually(func() string { return message(ctx, preview, "Ready") }).Should(ContainSubstring("would create 5, update 0 and delete 4 policies"))
 	})
 })
 
