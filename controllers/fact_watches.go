@@ -12,9 +12,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/types"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
@@ -23,15 +21,7 @@ import (
 
 // wake adds the namespaces that depend on a fact, now or after a while.
 func (r *NamespaceReconciler) wake(q queue, fact snapshot.Fact, after time.Duration) {
-	priority := handler.LowPriority
-	for _, namespace := range r.facts.dependents(fact) {
-		request := ctrl.Request{NamespacedName: types.NamespacedName{Name: namespace}}
-		if p, ok := q.(priorityqueue.PriorityQueue[ctrl.Request]); ok {
-			p.AddWithOpts(priorityqueue.AddOpts{Priority: &priority, After: after}, request)
-			continue
-		}
-		q.AddAfter(request, after)
-	}
+	enqueueAfter(q, handler.LowPriority, after, r.facts.dependents(fact)...)
 }
 
 // onChange calls tell with every object that comes or goes, and with both states of one that changes in a way that

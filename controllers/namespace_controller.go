@@ -74,7 +74,7 @@ func (r *NamespaceReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 func (r *NamespaceReconciler) leave(namespace string, gone bool) {
 	r.ledger.ForgetNamespace(namespace)
 	r.facts.forget(namespace)
-	r.pace.forget(namespace)
+	r.pace.forget(namespace, time.Now())
 	if gone {
 		r.writes.forget(namespace)
 		r.graves.forget(namespace)
@@ -126,9 +126,10 @@ func (r *NamespaceReconciler) converge(ctx context.Context, s snapshot.Snapshot,
 	set := plan.New(plan.Input{
 		Outputs: outputs, Live: s.Policies, Applied: r.writes.applied(namespace), Waiting: r.fights.waiting(namespace, time.Now()),
 	})
+	wait := r.pace.wait(namespace, set.Len(), isUrgent(set, outputs), time.Now())
 	if set.Len() > 0 {
 		r.record(namespace, report.Began(s, outputs, set, r.fights.contests(namespace, time.Now())))
-		if wait := r.pace.wait(namespace, set, time.Now()); wait > 0 {
+		if wait > 0 {
 			return r.soonEnough(namespace, set, ctrl.Result{RequeueAfter: wait}), nil
 		}
 		r.writes.begin(namespace, set)
@@ -142,6 +143,7 @@ func (r *NamespaceReconciler) converge(ctx context.Context, s snapshot.Snapshot,
 		// The API server knows better than the cache: plan again from a live list.
 		return ctrl.Result{RequeueAfter: r.writes.distrust(namespace)}, nil
 	}
+	r.pace.finished(namespace)
 	r.record(namespace, report.Ended(s, outputs, set, result, r.fights.contests(namespace, time.Now())))
 	r.writes.settled(namespace, plan.Settled(outputs, set, result))
 	again, err := retryFailed(result)

@@ -112,6 +112,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 func (r *NamespaceReconciler) setup(mgr ctrl.Manager, o Options, queues *statusQueues, addresses *podAddressQueue) error {
 	capture := source.Func(func(_ context.Context, q workqueue.TypedRateLimitingInterface[ctrl.Request]) error {
 		addresses.set(func(addr netip.Addr) { r.onPodAddress(q, addr) })
+		r.pace.onTurn(func(namespace string, after time.Duration) { enqueueAfter(q, handler.LowPriority, after, namespace) })
 		return nil
 	})
 	onNamespace := r.onNamespace(func(ctx context.Context) { queues.allClusterProfiles(ctx, r.reader) })

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -30,13 +31,18 @@ func enqueue(q queue, urgent bool, namespaces ...string) {
 	if !urgent {
 		priority = handler.LowPriority
 	}
+	enqueueAfter(q, priority, 0, namespaces...)
+}
+
+// enqueueAfter adds namespaces after a while, or sooner if they are to come sooner already.
+func enqueueAfter(q queue, priority int, after time.Duration, namespaces ...string) {
 	for _, name := range namespaces {
 		request := ctrl.Request{NamespacedName: types.NamespacedName{Name: name}}
 		if p, ok := q.(priorityqueue.PriorityQueue[ctrl.Request]); ok {
-			p.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, request)
+			p.AddWithOpts(priorityqueue.AddOpts{Priority: &priority, After: after}, request)
 			continue
 		}
-		q.Add(request)
+		q.AddAfter(request, after)
 	}
 }
 
