@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"fmt"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -95,6 +96,30 @@ var _ = Describe("a profile", func() {
 		Eventually(func() string { return condition(ctx, p, "Covered") }).Should(Equal("False/HostNetworkPod"))
 		Expect(versions(ctx, ns)).To(Equal(before), "a pod never causes a policy to be written")
 		Expect(status(ctx, p).Tiers).To(ContainElement(v1alpha1.TierStatus{Name: "web", Pods: 1, Namespaces: 1}))
+	})
+
+	It("says that a policy is in force which somebody's finalizer keeps, and goes on as fast as ever", func(ctx SpecContext) {
+		ns := newNamespace(ctx, nil)
+		p := newProfile(ctx, ns, "shop", twoTiers)
+		expectReady(ctx, p)
+		kept := policyOf(ctx, ns, "db")
+		kept.Finalizers = []string{"example.com/keep"}
+		Expect(k8s.Update(ctx, &kept)).To(Succeed())
+		setSpec(ctx, p, "dns: None\ntiers: [{name: web, podSelector: {matchLabels: {app: web}}}]")
+		Eventually(func() string { return condition(ctx, p, "Ready") }).Should(Equal("False/ApplyFailed"))
+		Expect(message(ctx, p, "Ready")).To(And(ContainSubstring(kept.Name), ContainSubstring("example.com/keep")))
+
+		hole := policyOf(ctx, ns, "web")
+		hole.Spec.Egress = []networkingv1.NetworkPolicyEgressRule{{}}
+		began := time.Now()
+		Expect(k8s.Update(ctx, &hole)).To(Succeed())
+		Eventually(func() int { return len(policyOf(ctx, ns, "web").Spec.Egress) }).Should(BeZero())
+		Expect(time.Since(began)).To(BeNumerically("<", 1500*time.Millisecond), "nothing waits for the cache to show a deletion that it shows")
+
+		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(&kept), &kept)).To(Succeed())
+		kept.Finalizers = nil
+		Expect(k8s.Update(ctx, &kept)).To(Succeed())
+		expectReady(ctx, p)
 	})
 
 	It("is not applied in a protected namespace, and says so", func(ctx SpecContext) {

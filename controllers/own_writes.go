@@ -193,7 +193,8 @@ func (ns *namespaceWrites) behind(cached []*networkingv1.NetworkPolicy) bool {
 		}
 	}
 	for name, uid := range ns.deleted {
-		if policy, ok := byName[name]; ok && policy.UID == uid {
+		// One that is on its way out shows the deletion already, also when a finalizer keeps it.
+		if policy, ok := byName[name]; ok && policy.UID == uid && policy.DeletionTimestamp.IsZero() {
 			return true
 		}
 		delete(ns.deleted, name)

@@ -206,6 +206,7 @@ var _ = Describe("A peer that is looked up", func() {
 		}
 		usual := len(excepts())
 		node := newNode(ctx, nil, "198.51.100.9")
+		Eventually(excepts).Should(ContainElement("198.51.100.9/32"))
 		create(ctx, &networkingv1.ServiceCIDR{ObjectMeta: metav1.ObjectMeta{Name: newName("cidr")}, Spec: networkingv1.ServiceCIDRSpec{CIDRs: []string{"192.0.2.128/25"}}})
 		Eventually(excepts).Should(ContainElements("198.51.100.9/32", "192.0.2.128/25"))
 		remove(ctx, node)

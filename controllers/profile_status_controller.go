@@ -173,6 +173,9 @@ func (r *ProfileStatusReconciler) gather(ctx context.Context, obj client.Object)
 	for name, outcome := range outcomes {
 		if !selected[name] {
 			in.Elsewhere += outcome.Policies
+			if outcome.Policies > 0 && (in.ElsewhereIn == "" || name < in.ElsewhereIn) {
+				in.ElsewhereIn = name
+			}
 		}
 	}
 	return in, nil
@@ -233,7 +236,8 @@ func (r *ProfileStatusReconciler) hasPolicies(ctx context.Context, reader client
 // holds says whether a deleted profile must not go before something became of this policy.
 func holds(p snapshot.Profile, policy *networkingv1.NetworkPolicy) bool {
 	key, uid, ok := plan.Owner(policy)
-	if !ok || key != p.Key || uid != p.UID {
+	if !ok || key != p.Key || uid != p.UID || !policy.DeletionTimestamp.IsZero() {
+		// What was deleted already is kept by others, and nothing more can come of it here.
 		return false
 	}
 	return plan.IsOwned(policy) || (!p.Retains() && !p.Orphaning)

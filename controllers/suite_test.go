@@ -49,7 +49,7 @@ var (
 )
 
 // nodeDelay is how long the controllers of the suite gather changes of nodes.
-const nodeDelay = 300 * time.Millisecond
+const nodeDelay = 600 * time.Millisecond
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	log.SetLogger(zap.New(zap.WriteTo(GinkgoWriter)))

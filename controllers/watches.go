@@ -121,6 +121,10 @@ func (r *NamespaceReconciler) onProfile() handler.Funcs {
 				r.graves.add(snapshot.FromSegmentationProfile(p))
 			}
 			namespaces := append(r.namespacesOf(ctx, e.ObjectNew), r.namespacesOf(ctx, e.ObjectOld)...)
+			if !reflect.DeepEqual(e.ObjectOld.GetFinalizers(), e.ObjectNew.GetFinalizers()) {
+				// Before it had its finalizer, a new profile could not take what a former one left.
+				namespaces = append(namespaces, r.retainedIn(ctx, e.ObjectNew)...)
+			}
 			enqueue(q, isNamespaced(e.ObjectNew), namespaces...)
 			r.wakeProfile(q, e.ObjectNew)
 		},

@@ -76,8 +76,8 @@ func parseFlags(args []string) (options, error) {
 	if o.workers < 1 {
 		return o, errors.New("--workers must be at least 1")
 	}
-	if o.maxWritesPerSecond < 0 {
-		return o, errors.New("--max-writes-per-second must not be negative; 0 is no limit")
+	if o.maxWritesPerSecond != 0 && !(o.maxWritesPerSecond >= 0.01) {
+		return o, errors.New("--max-writes-per-second must be 0.01 or more, or 0 for no limit")
 	}
 	return o, o.setNodeLocalDNS(*nodeLocal)
 }
@@ -113,6 +113,10 @@ func addPrefixes(to *[]netip.Prefix, text string) error {
 		prefix, err := netip.ParsePrefix(item)
 		if err != nil {
 			return err
+		}
+		if prefix.Addr().Is4In6() {
+			// It would match nothing: the same addresses are written as IPv4 everywhere else.
+			return fmt.Errorf("write %s as IPv4", item)
 		}
 		*to = append(*to, prefix.Masked())
 	}

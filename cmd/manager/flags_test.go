@@ -57,18 +57,21 @@ func TestFlags(t *testing.T) {
 
 func TestFlagsThatAreRefused(t *testing.T) {
 	for arg, message := range map[string]string{
-		"--workers=0":                "--workers must be at least 1",
-		"--workers=many":             "workers",
-		"--dns-service=kube-dns":     "want namespace/name",
-		"--dns-service=/kube-dns":    "want namespace/name",
-		"--dns-service=kube-system/": "want namespace/name",
-		"--node-local-dns=here":      "--node-local-dns",
-		"--cluster-cidrs=10.0.0.0":   "cluster-cidrs",
-		"--node-cidrs=10.0.0.0/33":   "node-cidrs",
-		"--mode=preview":             `--mode is "preview"; want Enforce or Preview`,
-		"--max-writes-per-second=-1": "--max-writes-per-second must not be negative",
-		"--no-such-flag":             "no-such-flag",
-		"stray":                      `unexpected argument "stray"`,
+		"--workers=0":                            "--workers must be at least 1",
+		"--workers=many":                         "workers",
+		"--dns-service=kube-dns":                 "want namespace/name",
+		"--dns-service=/kube-dns":                "want namespace/name",
+		"--dns-service=kube-system/":             "want namespace/name",
+		"--node-local-dns=here":                  "--node-local-dns",
+		"--cluster-cidrs=10.0.0.0":               "cluster-cidrs",
+		"--node-cidrs=10.0.0.0/33":               "node-cidrs",
+		"--mode=preview":                         `--mode is "preview"; want Enforce or Preview`,
+		"--max-writes-per-second=-1":             "--max-writes-per-second must be 0.01 or more",
+		"--max-writes-per-second=1e-12":          "--max-writes-per-second must be 0.01 or more",
+		"--max-writes-per-second=NaN":            "--max-writes-per-second must be 0.01 or more",
+		"--cluster-cidrs=::ffff:203.0.113.0/120": "as IPv4",
+		"--no-such-flag":                         "no-such-flag",
+		"stray":                                  `unexpected argument "stray"`,
 	} {
 		if _, err := parseFlags([]string{arg}); err == nil || !strings.Contains(err.Error(), message) {
 			t.Errorf("%s: %v, want %s", arg, err, message)

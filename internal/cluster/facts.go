@@ -89,7 +89,7 @@ func (l *factLoader) loadService(ctx context.Context, name types.NamespacedName)
 		return err
 	}
 	if !l.reader.Pods.Synced() {
-		return fmt.Errorf("tell pods among the endpoints of service %s: pods are not listed yet: %w", name, ErrStale)
+		return fmt.Errorf("tell pods among the endpoints of service %s: pods are not listed yet", name)
 	}
 	for _, slice := range list {
 		l.tellPods(slice)

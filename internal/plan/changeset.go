@@ -83,6 +83,13 @@ type Drift struct {
 	Policy  string
 }
 
+// Lingering is a policy that was deleted and is still there, and in force, because of finalizers of somebody else.
+type Lingering struct {
+	Profile    snapshot.ProfileKey
+	Policy     string
+	Finalizers []string
+}
+
 // PreviewCounts is what a previewing profile would change in one namespace.
 type PreviewCounts struct {
 	Create, Update, Delete int32
@@ -95,9 +102,11 @@ type ChangeSet struct {
 	// Withheld is what would be done, were it not for the conflicts, or policies that wait, of the same profile.
 	Withheld []Change
 	// Waiting is what would be done, were its policy not among Input.Waiting. Each of them is Contestable.
-	Waiting  []Change
-	Frozen   []Drift
-	Previews map[snapshot.ProfileKey]PreviewCounts
+	Waiting []Change
+	Frozen  []Drift
+	// Lingering is what would be deleted, had it not been already.
+	Lingering []Lingering
+	Previews  map[snapshot.ProfileKey]PreviewCounts
 	// Foreseen are the conflicts that previewing profiles would meet.
 	Foreseen []Conflict
 }

@@ -53,7 +53,7 @@ func New(in Input) ChangeSet {
 		slices.SortFunc(p.steps[i], func(a, b Change) int { return cmp.Compare(a.Name(), b.Name()) })
 	}
 	return ChangeSet{
-		Steps: p.steps, Conflicts: p.conflicts, Withheld: p.withheld, Waiting: p.waiting, Frozen: p.frozen,
+		Steps: p.steps, Conflicts: p.conflicts, Withheld: p.withheld, Waiting: p.waiting, Frozen: p.frozen, Lingering: p.lingering,
 		Previews: p.previews(), Foreseen: p.foresee(),
 	}
 }
@@ -74,6 +74,7 @@ type planner struct {
 	withheld  []Change
 	waiting   []Change
 	frozen    []Drift
+	lingering []Lingering
 }
 
 // matchLive decides about every live policy.
@@ -106,8 +107,13 @@ func (p *planner) unwanted(live *networkingv1.NetworkPolicy) {
 	switch out.Disposition {
 	case compiler.Enforce, compiler.Remove:
 		// Also one of a former profile of this name: the garbage collector would take it, but in no order.
-		if sameProfile || bearsLabels(live, key) {
+		switch {
+		case !sameProfile && !bearsLabels(live, key):
+		case live.DeletionTimestamp.IsZero():
 			p.delete(live, key)
+		default:
+			// It was deleted already, and a finalizer of somebody else keeps it.
+			p.lingering = append(p.lingering, Lingering{Profile: key, Policy: live.Name, Finalizers: live.Finalizers})
 		}
 	case compiler.Preview, compiler.Freeze:
 		if sameProfile && live.Annotations[annotationHash] != networkpolicy.Hash(live.Spec) {

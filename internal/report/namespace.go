@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -50,7 +51,8 @@ func Ended(s snapshot.Snapshot, outputs []compiler.Output, set plan.ChangeSet, r
 		if open[key] {
 			outcome.State, outcome.Error = Failed, failureOf(key, result)
 		}
-		addFrozen(outcome, s.Namespace.Name, o, set)
+		judgeLingering(outcome, s.Namespace.Name, key, set.Lingering)
+		addFrozen(outcome, s, o, set)
 		outcome.Preview = set.Previews[key]
 		if leaves(o, *outcome) && !open[key] {
 			outcome = nil
@@ -97,7 +99,7 @@ func outcomeOf(s snapshot.Snapshot, o compiler.Output, written []plan.Written) *
 func countPolicies(key snapshot.ProfileKey, live []*networkingv1.NetworkPolicy, written []plan.Written) int {
 	names := map[string]bool{}
 	for _, policy := range live {
-		if owner, _, ok := plan.Owner(policy); ok && owner == key {
+		if owner, _, ok := plan.Owner(policy); ok && owner == key && policy.DeletionTimestamp.IsZero() {
 			names[policy.Name] = true
 		}
 	}
@@ -169,10 +171,21 @@ func judgeContests(outcome *Outcome, namespace string, key snapshot.ProfileKey, 
 	}
 }
 
+// judgeLingering says that policies which were deleted are still in force.
+func judgeLingering(outcome *Outcome, namespace string, key snapshot.ProfileKey, lingering []plan.Lingering) {
+	for _, l := range lingering {
+		if l.Profile == key && outcome.State != Failed {
+			outcome.State = Failed
+			outcome.Error = fmt.Sprintf("NetworkPolicy %s/%s was deleted, and is in force until its finalizers are removed: %s.",
+				namespace, l.Policy, strings.Join(l.Finalizers, ", "))
+		}
+	}
+}
+
 // addFrozen reports policies that stay although nothing keeps them as they are. What holds in every namespace is said
 // without naming one, so that it is said once.
-func addFrozen(outcome *Outcome, namespace string, o compiler.Output, set plan.ChangeSet) {
-	why := whyFrozen(o)
+func addFrozen(outcome *Outcome, s snapshot.Snapshot, o compiler.Output, set plan.ChangeSet) {
+	why, namespace := whyFrozen(s.Options, o), s.Namespace.Name
 	if why == "" || outcome.Policies == 0 {
 		return
 	}
@@ -189,8 +202,10 @@ func addFrozen(outcome *Outcome, namespace string, o compiler.Output, set plan.C
 }
 
 // whyFrozen says why a profile does not keep up its policies, and until when; empty when it does, or is on its way out.
-func whyFrozen(o compiler.Output) string {
+func whyFrozen(options snapshot.Options, o compiler.Output) string {
 	switch {
+	case options.PreviewOnly:
+		return "while the operator runs with --mode=Preview"
 	case o.Profile.Orphaning || o.Profile.Unguarded:
 		return ""
 	case o.Disposition == compiler.Preview:

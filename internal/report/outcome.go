@@ -36,7 +36,9 @@ const (
 )
 
 // States lists the states there are.
-func States() []State { return []State{Applied, Applying, Failed, Conflicted, Frozen, Removed} }
+func States() []State {
+	return []State{Applied, Applying, Failed, Conflicted, Contested, Frozen, Removed, Released}
+}
 
 // Outcome is what became of one profile in one namespace.
 type Outcome struct {
@@ -99,8 +101,9 @@ type Input struct {
 	Previous    v1alpha1.ProfileStatus
 	// Namespaces are those that the profile matches, protected ones among them, by name. Terminating ones are left out.
 	Namespaces []NamespaceFacts
-	// Elsewhere is the number of policies that the profile still has in other namespaces.
-	Elsewhere int
+	// Elsewhere is the number of policies that the profile still has in other namespaces; ElsewhereIn is one of those.
+	Elsewhere   int
+	ElsewhereIn string
 	// Inherited: this process has not seen all namespaces of the profile at any time, so Previous is the word of an earlier
 	// one.
 	Inherited bool

@@ -42,7 +42,7 @@ func judge(in Input, t tally) verdict {
 		v.message = fmt.Sprintf("Applied in %s so far.", ofNamespaces(t.applied, t.selected))
 	case in.mustRemove():
 		v.reason = v1alpha1.ReasonProgressing
-		v.message = fmt.Sprintf("%s still to be removed from namespaces that are no longer selected.", policies(in.Elsewhere))
+		v.message = fmt.Sprintf("%s still to be removed from namespaces that are no longer selected, such as %s.", policies(in.Elsewhere), in.ElsewhereIn)
 	case t.conflicted > 0:
 		v.stalled = true
 		v.reason, v.message = v1alpha1.ReasonNameConflict, andTheLike(t.firstConflict, t.conflicted)
@@ -87,7 +87,7 @@ func readyMessage(in Input, t tally) (reason, message string) {
 	}
 	if in.previews() {
 		return v1alpha1.ReasonPreviewed, fmt.Sprintf("Preview, nothing is written: would create %d, update %d and delete %d policies in %s.",
-			t.create, t.update, t.remove, where)
+			t.create, t.update, t.removals(in), where)
 	}
 	return v1alpha1.ReasonApplied, fmt.Sprintf("%s applied in %s.", policies(t.policies), where)
 }
@@ -138,5 +138,14 @@ func (t *tally) preview(in Input) *v1alpha1.PreviewStatus {
 	if !in.previews() {
 		return nil
 	}
-	return &v1alpha1.PreviewStatus{Create: t.create, Update: t.update, Delete: t.remove}
+	return &v1alpha1.PreviewStatus{Create: t.create, Update: t.update, Delete: t.removals(in)}
+}
+
+// removals is how many policies would be deleted. An operator that only looks leaves those alone, too, that namespaces
+// which are no longer selected still have.
+func (t *tally) removals(in Input) int32 {
+	if in.PreviewOnly {
+		return t.remove + int32(in.Elsewhere) //nolint:gosec // a cluster holds far fewer policies
+	}
+	return t.remove
 }

@@ -114,7 +114,7 @@ var _ = Describe("An upgrade", Ordered, func() {
 		// Each has its time, and may begin a little late.
 		Expect(times[count-1].Sub(times[0])).To(BeNumerically(">", (count-5)*time.Second/perSecond))
 		for i := range times[perSecond+2:] {
-			Expect(times[i+perSecond+2].Sub(times[i])).To(BeNumerically(">", 700*time.Millisecond), "%d writes at once", perSecond+2)
+			Expect(times[i+perSecond+2].Sub(times[i])).To(BeNumerically(">", 500*time.Millisecond), "%d writes at once", perSecond+2)
 		}
 	})
 })

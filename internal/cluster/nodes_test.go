@@ -1,0 +1,74 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// oneNode is a cache that holds one node; listed is called after its list was made.
+type oneNode struct {
+	client.Reader
+	address string
+	listed  func()
+	lists   int
+}
+
+func (c *oneNode) List(_ context.Context, list client.ObjectList, _ ...client.ListOption) error {
+	nodes, ok := list.(*corev1.NodeList)
+	if !ok {
+		return nil
+	}
+	c.lists++
+	node := corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "a"}}
+	node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: c.address}}
+	nodes.Items = []corev1.Node{node}
+	if c.listed != nil {
+		c.listed()
+	}
+	return nil
+}
+
+func ranges(t *testing.T, r *Reader) string {
+	t.Helper()
+	got, err := r.clusterRanges(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint(got)
+}
+
+func TestRangesAreRememberedUntilSomethingChanges(t *testing.T) {
+	cached := &oneNode{address: "203.0.113.1"}
+	r := &Reader{Cache: cached}
+	for range 3 {
+		if got := ranges(t, r); got != "[203.0.113.1/32]" {
+			t.Errorf("got %s", got)
+		}
+	}
+	if cached.lists != 1 {
+		t.Errorf("nodes were listed %d times", cached.lists)
+	}
+	cached.address = "203.0.113.2"
+	r.RangesChanged()
+	if got := ranges(t, r); got != "[203.0.113.2/32]" {
+		t.Errorf("after a change: %s", got)
+	}
+}
+
+func TestRangesThatChangeWhileTheyAreReadAreNotRemembered(t *testing.T) {
+	cached := &oneNode{address: "203.0.113.1"}
+	r := &Reader{Cache: cached}
+	cached.listed = func() {
+		cached.listed, cached.address = nil, "203.0.113.2"
+		r.RangesChanged()
+	}
+	ranges(t, r)
+	if got := ranges(t, r); got != "[203.0.113.2/32]" {
+		t.Errorf("what was read before a change is remembered after it: %s", got)
+	}
+}
