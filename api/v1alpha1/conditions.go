@@ -23,6 +23,7 @@ const (
 	ReasonProtectedNamespace = "ProtectedNamespace"
 	ReasonNameConflict       = "NameConflict"
 	ReasonContested          = "Contested"
+	ReasonPolicyTooLarge     = "PolicyTooLarge"
 	ReasonDeleting           = "Deleting"
 	ReasonValid              = "Valid"
 	ReasonResolved           = "Resolved"

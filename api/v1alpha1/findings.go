@@ -9,6 +9,8 @@ const (
 	CodeNameConflict FindingCode = "NameConflict"
 	// CodeContested: somebody changes a policy back again and again.
 	CodeContested FindingCode = "Contested"
+	// CodePolicyTooLarge: a policy would be larger than what can be stored, so the profile changes nothing there.
+	CodePolicyTooLarge FindingCode = "PolicyTooLarge"
 	// CodeProtectedNamespace: a profile selects a protected namespace, where nothing is written.
 	CodeProtectedNamespace FindingCode = "ProtectedNamespace"
 	// CodeTierSelectsNothing: a tier selects no pod.

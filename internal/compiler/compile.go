@@ -1,6 +1,7 @@
 package compiler
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -35,6 +36,9 @@ type Output struct {
 	Disposition Disposition
 	// Selected: the profile acts in this namespace. Protected: it would, were the namespace not protected.
 	Selected, Protected bool
+	// TooLarge says which of its policies would be larger than what can be stored, and what to do; empty when none is. The
+	// profile is then frozen.
+	TooLarge string
 	// Policies are sorted by name; empty for Freeze, Remove and Release.
 	Policies []networkingv1.NetworkPolicy
 	// Findings of the compilation, sorted.
@@ -70,9 +74,15 @@ func compileProfile(s snapshot.Snapshot, p snapshot.Profile) Output {
 	if out.Disposition != Enforce && out.Disposition != Preview {
 		return out
 	}
-	c := &compilation{snapshot: s, profile: p, facts: map[snapshot.Fact]bool{}}
+	c := newCompilation(s, p)
 	policies, err := c.policies()
-	if err != nil {
+	var tooLarge *tooLargeError
+	switch {
+	case errors.As(err, &tooLarge):
+		// The facts found so far are what made it too large: when one changes, it may no longer be.
+		out.Disposition, out.TooLarge = Freeze, tooLarge.message
+		c.find(v1alpha1.CodePolicyTooLarge, tooLarge.place, "%s", tooLarge.message)
+	case err != nil:
 		return Output{Profile: p, Disposition: Freeze, Selected: out.Selected}
 	}
 	out.Policies, out.Findings = policies, finding.Sort(c.findings)
@@ -127,10 +137,16 @@ type compilation struct {
 	profile  snapshot.Profile
 	findings []v1alpha1.Finding
 	facts    map[snapshot.Fact]bool
+	memo     memo
+}
+
+func newCompilation(s snapshot.Snapshot, p snapshot.Profile) *compilation {
+	return &compilation{snapshot: s, profile: p, facts: map[snapshot.Fact]bool{}, memo: newMemo()}
 }
 
 func (c *compilation) policies() ([]networkingv1.NetworkPolicy, error) {
 	var policies []networkingv1.NetworkPolicy
+	size := 0
 	for _, tier := range c.profile.Tiers {
 		lives, err := snapshot.TierLivesIn(tier, c.snapshot.Namespace)
 		if err != nil {
@@ -139,9 +155,19 @@ func (c *compilation) policies() ([]networkingv1.NetworkPolicy, error) {
 		if !lives {
 			continue
 		}
-		rules := c.tierRules(tier)
-		policy := c.tierPolicy(tier, rules)
-		c.checkSize(tier, policy, rules)
+		flows, err := c.tierFlows(tier)
+		if err != nil {
+			return nil, err
+		}
+		rules, err := c.rulesOf(tier, flows)
+		if err != nil {
+			return nil, err
+		}
+		if size += rules.size; size > validation.MaxProfileSize {
+			return nil, profileTooLarge()
+		}
+		policy := c.tierPolicy(tier, rules, flows)
+		c.checkSize(tier, policy, flows)
 		policies = append(policies, policy)
 	}
 	if c.profile.Isolation == v1alpha1.IsolationNamespace {

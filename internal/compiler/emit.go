@@ -1,7 +1,6 @@
 package compiler
 
 import (
-	"slices"
 	"strconv"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -14,12 +13,12 @@ import (
 
 // tierPolicy is the one policy of a tier: it isolates the tier's pods both ways and carries all that is open to them,
 // so that isolation and allows change together.
-func (c *compilation) tierPolicy(tier v1alpha1.ClusterTier, flows []flow) networkingv1.NetworkPolicy {
+func (c *compilation) tierPolicy(tier v1alpha1.ClusterTier, rules rules, flows []flow) networkingv1.NetworkPolicy {
 	spec := networkingv1.NetworkPolicySpec{PodSelector: *selector.FromAPI(tier.PodSelector)}
-	for _, r := range mergeFlows(flows, networkpolicy.Ingress) {
+	for _, r := range rules.ingress {
 		spec.Ingress = append(spec.Ingress, networkingv1.NetworkPolicyIngressRule{From: r.peers.peers, Ports: policyPorts(r.ports)})
 	}
-	for _, r := range mergeFlows(flows, networkpolicy.Egress) {
+	for _, r := range rules.egress {
 		spec.Egress = append(spec.Egress, networkingv1.NetworkPolicyEgressRule{To: r.peers.peers, Ports: policyPorts(r.ports)})
 	}
 	return c.policy(tier.Name, spec, tierPurpose(tier, flows))
@@ -62,50 +61,6 @@ func (c *compilation) policy(tier string, spec networkingv1.NetworkPolicySpec, p
 		Controller: new(true), BlockOwnerDeletion: new(true),
 	}}
 	return policy
-}
-
-// mergeFlows joins the flows of one direction that open the same ports, and then those that open ports to the same
-// peers: fewer rules with the same meaning, the same for every order of the input.
-func mergeFlows(flows []flow, direction networkpolicy.Direction) []flow {
-	var byPorts, merged []flow
-	place := map[string]int{}
-	for _, f := range flows {
-		if f.direction != direction {
-			continue
-		}
-		key := portsKey(f.ports)
-		if i, ok := place[key]; ok {
-			byPorts[i].peers = byPorts[i].peers.union(f.peers)
-			continue
-		}
-		place[key] = len(byPorts)
-		byPorts = append(byPorts, f)
-	}
-	clear(place)
-	for _, f := range byPorts {
-		key := peersKey(f.peers)
-		if i, ok := place[key]; ok {
-			merged[i].ports = append(slices.Clone(merged[i].ports), f.ports...)
-			continue
-		}
-		place[key] = len(merged)
-		merged = append(merged, f)
-	}
-	return merged
-}
-
-// portsKey and peersKey are equal for lists that mean the same. They are whole texts, not hashes: a collision would join
-// rules that have nothing to do with each other.
-func portsKey(ports []v1alpha1.Port) string {
-	return networkpolicy.Key(networkpolicy.Canonical(networkingv1.NetworkPolicySpec{
-		Ingress: []networkingv1.NetworkPolicyIngressRule{{Ports: policyPorts(ports)}},
-	}))
-}
-
-func peersKey(set peerSet) string {
-	return networkpolicy.Key(networkpolicy.Canonical(networkingv1.NetworkPolicySpec{
-		Ingress: []networkingv1.NetworkPolicyIngressRule{{From: set.peers}},
-	}))
 }
 
 func policyPorts(ports []v1alpha1.Port) []networkingv1.NetworkPolicyPort {

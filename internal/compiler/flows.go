@@ -17,15 +17,21 @@ type flow struct {
 	purpose   string
 }
 
-// tierRules returns everything that is opened at one tier, in the order of the entries, DNS last. Flows without peers
-// are left out: as a rule they would admit everybody.
-func (c *compilation) tierRules(tier v1alpha1.ClusterTier) []flow {
+// tierFlows returns everything that is opened at one tier, in the order of the entries, DNS last. Flows without peers
+// are left out: as a rule they would admit everybody. It stops at a tier with more than can be stored.
+func (c *compilation) tierFlows(tier v1alpha1.ClusterTier) ([]flow, error) {
 	var flows []flow
 	for _, entry := range c.profile.Allow {
 		flows = append(flows, from(entry.Name, c.ingressFlows(tier, entry))...)
 		flows = append(flows, from(entry.Name, c.egressFlows(tier, entry))...)
+		if c.memo.isFull() {
+			return nil, profileTooLarge()
+		}
+		if len(flows) > maxFlows {
+			return nil, c.policyTooLarge(tier, flows)
+		}
 	}
-	return append(flows, from("DNS", c.dnsFlows(tier))...)
+	return append(flows, from("DNS", c.dnsFlows(tier))...), nil
 }
 
 func (c *compilation) ingressFlows(tier v1alpha1.ClusterTier, entry v1alpha1.AllowEntry) []flow {
@@ -37,15 +43,16 @@ func (c *compilation) ingressFlows(tier v1alpha1.ClusterTier, entry v1alpha1.All
 		ports = tier.Ports
 	}
 	var flows []flow
+	repeated := c.memo.repeated(entry.From)
 	for i, source := range entry.From {
 		for _, t := range c.resolveSource(source, tier, place(entry, "from", i)) {
-			if t.peers.isEmpty() || len(ports) == 0 {
+			if repeated[i] || t.peers.isEmpty() || len(ports) == 0 {
 				// No ports would open every port; validation has refused such a profile, so this is a second lock.
 				continue
 			}
 			flows = append(flows, flow{
 				direction: networkpolicy.Ingress, peers: t.peers, ports: ports,
-				purpose: sentence(entry, "accepts "+describePeer(source), ports),
+				purpose: sentence(entry, "accepts "+describePeer(source), c.memo.ports(ports).text),
 			})
 		}
 	}
@@ -57,14 +64,15 @@ func (c *compilation) egressFlows(tier v1alpha1.ClusterTier, entry v1alpha1.Allo
 		return nil
 	}
 	var flows []flow
+	repeated := c.memo.repeated(entry.To)
 	for i, destination := range entry.To {
 		for _, t := range c.resolveDestination(destination, entry.Ports, tier, place(entry, "to", i)) {
-			if t.peers.isEmpty() || len(t.ports) == 0 {
+			if repeated[i] || t.peers.isEmpty() || len(t.ports) == 0 {
 				continue // as above
 			}
 			flows = append(flows, flow{
 				direction: networkpolicy.Egress, peers: t.peers, ports: t.ports,
-				purpose: sentence(entry, "connects to "+describePeer(destination), t.ports),
+				purpose: sentence(entry, "connects to "+describePeer(destination), c.memo.ports(t.ports).text),
 			})
 		}
 	}
@@ -87,10 +95,3 @@ type peerSet struct {
 }
 
 func (s peerSet) isEmpty() bool { return !s.everyone && len(s.peers) == 0 }
-
-func (s peerSet) union(t peerSet) peerSet {
-	if s.everyone || t.everyone {
-		return peerSet{everyone: true}
-	}
-	return peerSet{peers: append(append([]networkingv1.NetworkPolicyPeer(nil), s.peers...), t.peers...)}
-}

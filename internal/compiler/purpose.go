@@ -35,8 +35,8 @@ func tierPurpose(tier v1alpha1.ClusterTier, flows []flow) string {
 }
 
 // sentence says what an entry opens at one end: "metrics: accepts tier web on TCP 8080. Why."
-func sentence(entry v1alpha1.AllowEntry, what string, ports []v1alpha1.Port) string {
-	text := fmt.Sprintf("%s: %s on %s.", entry.Name, what, describePorts(ports))
+func sentence(entry v1alpha1.AllowEntry, what, ports string) string {
+	text := fmt.Sprintf("%s: %s on %s.", entry.Name, what, ports)
 	if entry.Description != "" {
 		text += " " + endSentence(entry.Description)
 	}

@@ -21,34 +21,42 @@ type target struct {
 
 // resolveSource returns what a peer stands for as the source of connections to a tier in the namespace at hand.
 func (c *compilation) resolveSource(peer v1alpha1.Peer, self v1alpha1.ClusterTier, place string) []target {
-	c.note(peer)
 	switch {
+	case peer.Tier != "":
+		return []target{{peers: c.resolveTier(peer.Tier, self)}}
 	case peer.RemoteTier != nil:
-		return c.remoteTier(*peer.RemoteTier, nil, place, false)
+		return c.once("source", peer, nil, place, func() []target { return c.remoteTier(*peer.RemoteTier, nil, place, false) })
 	case peer.Service != nil:
-		return c.service(*peer.Service, nil, place, false)
+		return c.once("source", peer, nil, place, func() []target { return c.service(*peer.Service, nil, place, false) })
 	case peer.KubeAPIServer != nil:
-		return c.apiServerEndpoints(place)
+		return c.once("source", peer, nil, place, func() []target { return c.apiServerEndpoints(place) })
 	}
-	return []target{{peers: c.resolve(peer, self, place)}}
+	return c.once("", peer, nil, place, func() []target { return []target{{peers: c.resolve(peer, place)}} })
 }
 
 // resolveDestination returns what a peer stands for as the destination of connections from a tier in the namespace at
 // hand, on these ports, or on its own when there are none.
 func (c *compilation) resolveDestination(peer v1alpha1.Peer, ports []v1alpha1.Port, self v1alpha1.ClusterTier, place string) []target {
-	c.note(peer)
 	switch {
 	case peer.RemoteTier != nil:
-		return c.remoteTier(*peer.RemoteTier, ports, place, true)
+		return c.once("destination", peer, ports, place, func() []target { return c.remoteTier(*peer.RemoteTier, ports, place, true) })
 	case peer.Service != nil:
-		return c.service(*peer.Service, ports, place, true)
+		return c.once("destination", peer, ports, place, func() []target { return c.service(*peer.Service, ports, place, true) })
 	case peer.KubeAPIServer != nil:
-		return c.apiServerAsDestination(place)
-	case peer.Tier != "" && len(ports) == 0:
-		other, _ := c.profile.Tier(peer.Tier)
-		ports = other.Ports
+		return c.once("destination", peer, nil, place, func() []target { return c.apiServerAsDestination(place) })
+	case peer.Tier != "":
+		if len(ports) == 0 {
+			other, _ := c.profile.Tier(peer.Tier)
+			ports = other.Ports
+		}
+		return []target{{c.resolveTier(peer.Tier, self), ports}}
 	}
-	return []target{{c.resolve(peer, self, place), ports}}
+	var out []target
+	// Who these are does not depend on the ports.
+	for _, t := range c.once("", peer, nil, place, func() []target { return []target{{peers: c.resolve(peer, place)}} }) {
+		out = append(out, target{t.peers, ports})
+	}
+	return out
 }
 
 // note remembers what a peer is looked up in.
@@ -59,10 +67,8 @@ func (c *compilation) note(peer v1alpha1.Peer) {
 }
 
 // resolve returns the NetworkPolicy peers that a peer stands for, at either end.
-func (c *compilation) resolve(peer v1alpha1.Peer, self v1alpha1.ClusterTier, place string) peerSet {
+func (c *compilation) resolve(peer v1alpha1.Peer, place string) peerSet {
 	switch {
-	case peer.Tier != "":
-		return c.resolveTier(peer.Tier, self)
 	case peer.Pods != nil:
 		return c.resolvePods(*peer.Pods, place)
 	case peer.IPBlocks != nil:

@@ -10,6 +10,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/validation"
 )
 
 const (
@@ -18,7 +19,29 @@ const (
 	maxPeers = 500
 	// maxCulprits is how many entries a finding names.
 	maxCulprits = 3
+	// maxFlows bounds the flows of one tier: 128 entries of 32 peers, and each peer in several parts.
+	maxFlows = 1 << 14
+	// portSize is about what a port takes in a policy, in bytes.
+	portSize = 64
 )
+
+// tooLargeError says that a policy, or all of a profile, would be larger than what can be stored.
+type tooLargeError struct{ place, message string }
+
+func (e *tooLargeError) Error() string { return e.message }
+
+func (c *compilation) policyTooLarge(tier v1alpha1.ClusterTier, flows []flow) error {
+	most, remedy := c.culprits(flows)
+	return &tooLargeError{"tier " + tier.Name, fmt.Sprintf(
+		"The policy of tier %s would take more than the %d KiB that can be stored, so no policy of this profile is changed in this namespace. Most peers come from %s; %s.",
+		tier.Name, validation.MaxPolicySize>>10, most, remedy)}
+}
+
+func profileTooLarge() error {
+	return &tooLargeError{"", fmt.Sprintf(
+		"The policies of this profile would take more than %d KiB, so none of them is changed in this namespace; use fewer and wider ranges, selectors that match more, or several profiles.",
+		validation.MaxProfileSize>>10)}
+}
 
 // checkSize finds a policy with more peers than network plugins take well, and the entries that it has them from.
 func (c *compilation) checkSize(tier v1alpha1.ClusterTier, policy networkingv1.NetworkPolicy, flows []flow) {
@@ -26,18 +49,24 @@ func (c *compilation) checkSize(tier v1alpha1.ClusterTier, policy networkingv1.N
 	if peers <= maxPeers {
 		return
 	}
+	most, remedy := c.culprits(flows)
+	c.find(v1alpha1.CodeTooManyPeers, "tier "+tier.Name,
+		"The policy of tier %s has %d peers, and more than %d are more than many network plugins take well. Most come from %s; %s.",
+		tier.Name, peers, maxPeers, most, remedy)
+}
+
+// culprits names the entries with the most peers, and says what to do about the first.
+func (c *compilation) culprits(flows []flow) (most, remedy string) {
 	by := map[string]int{}
 	for _, f := range flows {
 		by[f.entry] += len(f.peers.peers)
 	}
 	entries := slices.SortedFunc(maps.Keys(by), func(a, b string) int { return cmp.Or(cmp.Compare(by[b], by[a]), cmp.Compare(a, b)) })
-	var most []string
+	var names []string
 	for _, entry := range entries[:min(len(entries), maxCulprits)] {
-		most = append(most, fmt.Sprintf("%s (%d)", entry, by[entry]))
+		names = append(names, fmt.Sprintf("%s (%d)", entry, by[entry]))
 	}
-	c.find(v1alpha1.CodeTooManyPeers, "tier "+tier.Name,
-		"The policy of tier %s has %d peers, and more than %d are more than many network plugins take well. Most come from %s; %s.",
-		tier.Name, peers, maxPeers, strings.Join(most, ", "), c.remedy(entries[0]))
+	return strings.Join(names, ", "), c.remedy(entries[0])
 }
 
 // remedy says what to do about an entry that has too many peers.

@@ -22,7 +22,7 @@ func severityOf(code v1alpha1.FindingCode) v1alpha1.Severity {
 		v1alpha1.CodeBroadCIDR, v1alpha1.CodeTooManyPeers, v1alpha1.CodeServicePortNotPodPort, v1alpha1.CodeServiceWithoutSelector,
 		v1alpha1.CodeNotEnforced, v1alpha1.CodeOperatorPreview:
 		return v1alpha1.SeverityWarning
-	case v1alpha1.CodeNameConflict, v1alpha1.CodeContested:
+	case v1alpha1.CodeNameConflict, v1alpha1.CodeContested, v1alpha1.CodePolicyTooLarge:
 		return v1alpha1.SeverityError
 	default:
 		return v1alpha1.SeverityError

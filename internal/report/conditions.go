@@ -80,7 +80,7 @@ func resolvedCondition(v verdict, findings []v1alpha1.Finding) metav1.Condition 
 	case i >= 0:
 		out.Status, out.Reason = metav1.ConditionFalse, string(findings[i].Code)
 		out.Message = fmt.Sprintf("%s: %s", findings[i].Place, findings[i].Message)
-	case !v.accepted || v.unexamined:
+	case !v.accepted || v.unexamined || v.reason == v1alpha1.ReasonPolicyTooLarge:
 		out.Status, out.Reason, out.Message = metav1.ConditionUnknown, v1alpha1.ReasonPending, "Not examined in every namespace."
 	default:
 		out.Status, out.Reason, out.Message = metav1.ConditionTrue, v1alpha1.ReasonResolved, "Everything that the profile refers to was found."

@@ -86,7 +86,7 @@ func outcomeOf(s snapshot.Snapshot, o compiler.Output, written []plan.Written) *
 	case compiler.Enforce, compiler.Preview:
 		outcome.State = Applied
 	case compiler.Freeze:
-		outcome.State = Frozen
+		outcome.State, outcome.Error = Frozen, o.TooLarge
 	case compiler.Remove:
 		outcome.State = Removed
 	case compiler.Release:
@@ -210,6 +210,8 @@ func whyFrozen(options snapshot.Options, o compiler.Output) string {
 		return ""
 	case o.Disposition == compiler.Preview:
 		return "until the profile is in mode Enforce again or deleted"
+	case o.TooLarge != "":
+		return "until its policies can be stored or the profile is deleted"
 	case o.Disposition == compiler.Freeze:
 		return "until the profile has a spec that can be carried out or is deleted"
 	}

@@ -166,3 +166,21 @@ func TestAFightIsSpokenOfWhileItIsFought(t *testing.T) {
 		t.Errorf("in the midst of a write: %+v", got)
 	}
 }
+
+func TestAProfileWhosePoliciesAreTooLargeDoesNotSeemToProgress(t *testing.T) {
+	p := baseline()
+	input := in(p)
+	s := snapshot.Snapshot{Namespace: snapshot.Namespace{Name: "a"}}
+	outputs := []compiler.Output{{Profile: p, Disposition: compiler.Freeze, Selected: true, TooLarge: "Too many nodes."}}
+	input.Namespaces = append(input.Namespaces, NamespaceFacts{Namespace: s.Namespace, Outcome: Ended(s, outputs, plan.ChangeSet{}, plan.Result{}, nil)[p.Key]})
+	status := Status(input)
+	if got := said(status, v1alpha1.ConditionReady); got != "False PolicyTooLarge: Namespace a: Too many nodes." {
+		t.Errorf("Ready is %s", got)
+	}
+	if got := said(status, v1alpha1.ConditionResolvedRefs); got != "Unknown Pending: Not examined in every namespace." {
+		t.Errorf("ResolvedRefs is %s", got)
+	}
+	if status.Namespaces.Failed != 1 || status.Namespaces.Applied != 0 {
+		t.Errorf("namespaces %+v", status.Namespaces)
+	}
+}

@@ -47,7 +47,8 @@ type Outcome struct {
 	State      State
 	// Policies is the number of policies that the profile has in the namespace now.
 	Policies int
-	// Error is the first failure, conflict or fight in words; empty unless State is Failed, Conflicted or Contested.
+	// Error is the first failure, conflict or fight in words; empty unless State is Failed, Conflicted or Contested, or Frozen
+	// because the policies would be too large.
 	Error string
 	// Findings of the namespace, without order.
 	Findings []v1alpha1.Finding

@@ -63,7 +63,7 @@ func standsStill(in Input, t tally) bool {
 	return in.Inherited && !in.Profile.Deleting && in.Elsewhere == 0 &&
 		previous.ObservedGeneration == in.Profile.Generation &&
 		previous.Namespaces != nil && previous.Namespaces.Selected == t.selected && previous.Namespaces.Refused == t.refused &&
-		t.applying == 0 && t.failed == 0 && t.conflicted == 0 && t.contested == 0
+		t.applying == 0 && t.failed == 0 && t.stuck() == 0
 }
 
 func withDrift(status v1alpha1.ProfileStatus, drift Drift) v1alpha1.ProfileStatus {
@@ -83,11 +83,37 @@ func withDrift(status v1alpha1.ProfileStatus, drift Drift) v1alpha1.ProfileStatu
 
 // tally counts the namespaces of a profile.
 type tally struct {
-	selected, refused, examined, applied, applying, failed, conflicted, contested int32
-	policies                                                                      int
-	firstFailure, firstConflict, firstContest                                     string
-	findings                                                                      []v1alpha1.Finding
-	create, update, remove                                                        int32
+	selected, refused, examined, applied, applying, failed int32
+	conflicted, contested, tooLarge                        trouble
+	policies                                               int
+	firstFailure                                           string
+	findings                                               []v1alpha1.Finding
+	create, update, remove                                 int32
+}
+
+// trouble is something that goes wrong in a number of namespaces until somebody acts.
+type trouble struct {
+	namespaces int32
+	// first says what is wrong in the first of them.
+	first string
+}
+
+func (t *trouble) add(text string) {
+	if t.namespaces++; t.first == "" {
+		t.first = text
+	}
+}
+
+func (t *trouble) andTheLike() string {
+	if t.namespaces < 2 {
+		return t.first
+	}
+	return fmt.Sprintf("%s (And the like in %d more.)", t.first, t.namespaces-1)
+}
+
+// stuck is the number of namespaces in which nothing will change until somebody acts.
+func (t *tally) stuck() int32 {
+	return t.conflicted.namespaces + t.contested.namespaces + t.tooLarge.namespaces
 }
 
 func tallyOf(in Input) tally {
@@ -127,19 +153,17 @@ func (t *tally) add(namespace string, o Outcome) {
 			t.firstFailure = fmt.Sprintf("Namespace %s: %s", namespace, o.Error)
 		}
 	case Conflicted:
-		t.conflicted++
-		if t.firstConflict == "" {
-			t.firstConflict = o.Error
-		}
+		t.conflicted.add(o.Error)
 	case Contested:
-		t.contested++
-		if t.firstContest == "" {
-			t.firstContest = o.Error
+		t.contested.add(o.Error)
+	case Frozen:
+		if o.Error != "" {
+			t.tooLarge.add(fmt.Sprintf("Namespace %s: %s", namespace, o.Error))
 		}
-	case Frozen, Removed, Released:
+	case Removed, Released:
 	}
 }
 
 func (t *tally) counts() *v1alpha1.NamespaceCounts {
-	return &v1alpha1.NamespaceCounts{Selected: t.selected, Applied: t.applied, Failed: t.failed + t.conflicted + t.contested, Refused: t.refused}
+	return &v1alpha1.NamespaceCounts{Selected: t.selected, Applied: t.applied, Failed: t.failed + t.stuck(), Refused: t.refused}
 }

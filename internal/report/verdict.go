@@ -37,18 +37,15 @@ func judge(in Input, t tally) verdict {
 	case t.failed > 0:
 		v.reason = v1alpha1.ReasonApplyFailed
 		v.message = fmt.Sprintf("Failed in %s and will be tried again. %s", ofNamespaces(t.failed, t.selected), t.firstFailure)
-	case v.unexamined || t.applied+t.conflicted+t.contested < t.selected:
+	case v.unexamined || t.applied+t.stuck() < t.selected:
 		v.reason = v1alpha1.ReasonProgressing
 		v.message = fmt.Sprintf("Applied in %s so far.", ofNamespaces(t.applied, t.selected))
 	case in.mustRemove():
 		v.reason = v1alpha1.ReasonProgressing
 		v.message = fmt.Sprintf("%s still to be removed from namespaces that are no longer selected, such as %s.", policies(in.Elsewhere), in.ElsewhereIn)
-	case t.conflicted > 0:
+	case t.stuck() > 0:
 		v.stalled = true
-		v.reason, v.message = v1alpha1.ReasonNameConflict, andTheLike(t.firstConflict, t.conflicted)
-	case t.contested > 0:
-		v.stalled = true
-		v.reason, v.message = v1alpha1.ReasonContested, andTheLike(t.firstContest, t.contested)
+		v.reason, v.message = whyStuck(t)
 	default:
 		v.ready = true
 		v.reason, v.message = readyMessage(in, t)
@@ -56,12 +53,15 @@ func judge(in Input, t tally) verdict {
 	return v
 }
 
-// andTheLike says what is wrong in one of n namespaces.
-func andTheLike(first string, n int32) string {
-	if n < 2 {
-		return first
+// whyStuck says what somebody must do something about.
+func whyStuck(t tally) (reason, message string) {
+	switch {
+	case t.tooLarge.namespaces > 0:
+		return v1alpha1.ReasonPolicyTooLarge, t.tooLarge.andTheLike()
+	case t.conflicted.namespaces > 0:
+		return v1alpha1.ReasonNameConflict, t.conflicted.andTheLike()
 	}
-	return fmt.Sprintf("%s (And the like in %d more.)", first, n-1)
+	return v1alpha1.ReasonContested, t.contested.andTheLike()
 }
 
 // whyRefused says why a profile is not accepted; empty when it is.

@@ -9,11 +9,11 @@ import (
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
-// Bounds of what a profile may become, in bytes. etcd refuses objects of more than about 1.5 MB, and a profile of that
+// Bounds of what a profile may become, in bytes: one policy, and all of them in a namespace. etcd refuses objects of more than about 1.5 MB, and a profile of that
 // size can, tier by tier and reference by reference, ask for a thousand times as much.
 const (
-	maxPolicySize  = 1 << 20
-	maxProfileSize = 8 << 20
+	MaxPolicySize  = 1 << 20
+	MaxProfileSize = 8 << 20
 )
 
 // What the parts of a policy take besides the texts in them, as JSON, roughly and rather too much.
@@ -47,16 +47,16 @@ func validateSize(p snapshot.Profile, path *field.Path) field.ErrorList {
 	for i, tier := range p.Tiers {
 		size := policies[tier.Name]
 		total += size
-		if size > maxPolicySize {
+		if size > MaxPolicySize {
 			errs = append(errs, field.Invalid(path.Index(i).Child("name"), tier.Name, fmt.Sprintf(
 				"the policy of this tier would take about %d KiB, more than the %d KiB that can be stored; use smaller selectors or fewer entries",
-				size>>10, maxPolicySize>>10)))
+				size>>10, MaxPolicySize>>10)))
 		}
 	}
-	if total > maxProfileSize {
+	if total > MaxProfileSize {
 		errs = append(errs, field.Invalid(path, len(p.Tiers), fmt.Sprintf(
 			"the policies of this profile would take about %d KiB, more than %d KiB; use smaller selectors, fewer entries, or several profiles",
-			total>>10, maxProfileSize>>10)))
+			total>>10, MaxProfileSize>>10)))
 	}
 	return errs
 }
