@@ -44,7 +44,7 @@ func (l *factLoader) load(ctx context.Context, fact snapshot.Fact) error {
 		namespace, name := snapshot.APIServerService()
 		key := types.NamespacedName{Namespace: namespace, Name: name}
 		if _, err = l.addService(ctx, key); err == nil {
-			_, err = l.addEndpointSlices(ctx, key)
+			err = l.addEndpoints(ctx, key)
 		}
 	case snapshot.FactProfile:
 		return l.loadProfile(ctx, snapshot.ProfileKey{Kind: v1alpha1.KindSegmentationProfile, Namespace: fact.Namespace, Name: fact.Name})
@@ -84,32 +84,33 @@ func (l *factLoader) loadService(ctx context.Context, name types.NamespacedName)
 	if err != nil || service == nil || len(service.Spec.Selector) > 0 || service.Spec.Type == corev1.ServiceTypeExternalName {
 		return err
 	}
-	list, err := l.addEndpointSlices(ctx, name)
-	if err != nil {
-		return err
-	}
-	if !l.reader.Pods.Synced() {
-		return fmt.Errorf("tell pods among the endpoints of service %s: pods are not listed yet", name)
-	}
-	for _, slice := range list {
-		l.tellPods(slice)
-	}
-	return nil
+	return l.addEndpoints(ctx, name)
 }
 
-// tellPods looks up which of the addresses of an EndpointSlice are those of pods.
-func (l *factLoader) tellPods(slice discoveryv1.EndpointSlice) {
+// addEndpoints adds the EndpointSlices of a Service once, and looks up which of the addresses in them are those of pods.
+func (l *factLoader) addEndpoints(ctx context.Context, service types.NamespacedName) error {
+	if slices.ContainsFunc(l.facts.EndpointSlices, func(s discoveryv1.EndpointSlice) bool { return snapshot.IsOf(&s, service) }) {
+		return nil
+	}
+	var list discoveryv1.EndpointSliceList
+	err := l.reader.Cache.List(ctx, &list, client.InNamespace(service.Namespace),
+		client.MatchingLabels{discoveryv1.LabelServiceName: service.Name}, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return fmt.Errorf("list endpoint slices of service %s: %w", service, err)
+	}
+	if !l.reader.Pods.Synced() {
+		return fmt.Errorf("tell pods among the endpoints of service %s: pods are not listed yet: %w", service, ErrStale)
+	}
+	l.facts.EndpointSlices = append(l.facts.EndpointSlices, list.Items...)
 	if l.facts.PodAddresses == nil {
 		l.facts.PodAddresses = map[netip.Addr]bool{}
 	}
-	for _, endpoint := range slice.Endpoints {
-		for _, text := range endpoint.Addresses {
-			if addr, err := netip.ParseAddr(text); err == nil {
-				l.follow(snapshot.Fact{Kind: snapshot.FactPodAddress, Name: addr.Unmap().String()})
-				l.facts.PodAddresses[addr.Unmap()] = l.reader.Pods.HasAddress(addr.Unmap())
-			}
-		}
+	addresses, _ := snapshot.AddressesOf(service, list.Items)
+	for _, addr := range addresses {
+		l.follow(snapshot.Fact{Kind: snapshot.FactPodAddress, Name: addr.String()})
+		l.facts.PodAddresses[addr] = l.reader.Pods.HasAddress(addr)
 	}
+	return nil
 }
 
 // addService returns nil when there is no such Service.
@@ -120,17 +121,6 @@ func (l *factLoader) addService(ctx context.Context, name types.NamespacedName) 
 	}
 	l.add(service)
 	return &service, nil
-}
-
-func (l *factLoader) addEndpointSlices(ctx context.Context, service types.NamespacedName) ([]discoveryv1.EndpointSlice, error) {
-	var list discoveryv1.EndpointSliceList
-	err := l.reader.Cache.List(ctx, &list, client.InNamespace(service.Namespace),
-		client.MatchingLabels{discoveryv1.LabelServiceName: service.Name}, client.UnsafeDisableDeepCopy)
-	if err != nil {
-		return nil, fmt.Errorf("list endpoint slices of service %s: %w", service, err)
-	}
-	l.facts.EndpointSlices = append(l.facts.EndpointSlices, list.Items...)
-	return list.Items, nil
 }
 
 func (l *factLoader) loadProfile(ctx context.Context, key snapshot.ProfileKey) error {

@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
@@ -39,12 +40,14 @@ func (c *compilation) apiServerAsDestination(place string) []target {
 }
 
 // apiServerEndpoints returns the API server's own addresses. As a source, which calls webhooks for instance, it has no
-// other.
+// other. Those of pods are left out: EndpointSlices in namespace default may be written by others, too.
 func (c *compilation) apiServerEndpoints(place string) []target {
 	var out []target
-	for _, e := range c.endpointsOf(apiServer()) {
+	listed := c.endpointsOf(apiServer())
+	for _, e := range listed.groups {
 		out = append(out, target{hosts(e.addresses), e.ports})
 	}
+	listed.findLeftOut("the API server's Service "+apiServer().String(), "if the API server runs in pods, as that of a virtual cluster may, refer to it by pods or ipBlocks", place, c.find)
 	if isUnresolved(out) {
 		c.find(v1alpha1.CodeUnresolvedPeer, place, "No EndpointSlice of the API server's Service %s gives an address, so its own addresses are not allowed here.", apiServer())
 	}
@@ -61,13 +64,14 @@ func (c *compilation) resolveNodes(p v1alpha1.NodesPeer, place string) peerSet {
 	if c.snapshot.Options.NodesByRange(p) {
 		return prefixes(c.snapshot.Options.NodeCIDRs)
 	}
+	meant, err := selector.Compile(selector.FromAPI(p.NodeSelector))
+	if err != nil {
+		return peerSet{} // validation has refused a selector that cannot be read
+	}
 	var addresses []netip.Prefix
 	for _, node := range c.snapshot.Facts.Nodes {
-		if p.NodeSelector != nil {
-			matches, err := selector.Matches(selector.FromAPI(p.NodeSelector), node.Labels)
-			if err != nil || !matches {
-				continue // validation has refused a selector that cannot be read
-			}
+		if p.NodeSelector != nil && !meant.Matches(labels.Set(node.Labels)) {
+			continue
 		}
 		for _, addr := range node.Addresses {
 			addresses = append(addresses, ipset.Host(addr))

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/networkpolicy"
@@ -18,9 +19,10 @@ type memo struct {
 	// repeats tells which peers of a list were in it before, by the first of the list.
 	repeats map[*v1alpha1.Peer][]bool
 	// lists holds each list of peers once, by content and by its first peer.
-	lists   map[string]peerList
-	byFirst map[*networkingv1.NetworkPolicyPeer]peerList
-	byPort  map[*v1alpha1.Port]map[int]portList
+	lists     map[string]peerList
+	byFirst   map[*networkingv1.NetworkPolicyPeer]peerList
+	byPort    map[*v1alpha1.Port]map[int]portList
+	endpoints map[types.NamespacedName]endpoints
 	// size is what all resolutions take, in bytes.
 	size int
 }
@@ -45,7 +47,8 @@ type portList struct{ key, text string }
 func newMemo() memo {
 	return memo{
 		places: map[string]*resolution{}, resolutions: map[string]*resolution{}, repeats: map[*v1alpha1.Peer][]bool{},
-		lists: map[string]peerList{}, byFirst: map[*networkingv1.NetworkPolicyPeer]peerList{}, byPort: map[*v1alpha1.Port]map[int]portList{},
+		endpoints: map[types.NamespacedName]endpoints{},
+		lists:     map[string]peerList{}, byFirst: map[*networkingv1.NetworkPolicyPeer]peerList{}, byPort: map[*v1alpha1.Port]map[int]portList{},
 	}
 }
 

@@ -49,8 +49,9 @@ func (c *compilation) findRemoteTier(ref v1alpha1.RemoteTierPeer) (v1alpha1.Clus
 	if !ok {
 		return tier, "SegmentationProfile " + name + " has no tier " + ref.Tier
 	}
-	remote.Tiers, remote.Allow = []v1alpha1.ClusterTier{tier}, nil
-	if errs := validation.Validate(remote); len(errs) > 0 {
+	alone := &v1alpha1.SegmentationProfile{ObjectMeta: metav1.ObjectMeta{Namespace: ref.Namespace, Name: ref.Profile}}
+	alone.Spec.Tiers = []v1alpha1.Tier{tier.Tier}
+	if errs := validation.Validate(snapshot.FromSegmentationProfile(alone)); len(errs) > 0 {
 		return tier, "Tier " + ref.Tier + " of SegmentationProfile " + name + " is invalid"
 	}
 	return tier, ""

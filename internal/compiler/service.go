@@ -2,8 +2,6 @@ package compiler
 
 import (
 	"cmp"
-	"fmt"
-	"net/netip"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -94,11 +92,9 @@ func (c *compilation) endpoints(name types.NamespacedName, ports []v1alpha1.Port
 		find(v1alpha1.CodeUnresolvedPeer, place, "Service %s stands for addresses, towards which a port name means nothing; give the entry numbers.", name)
 	}
 	var out []target
-	var pods []netip.Addr
-	for _, e := range c.endpointsOf(name) {
-		addresses, ofPods := c.withoutPods(e.addresses)
-		pods = append(pods, ofPods...)
-		t := target{hosts(addresses), e.ports}
+	listed := c.endpointsOf(name)
+	for _, e := range listed.groups {
+		t := target{hosts(e.addresses), e.ports}
 		if len(ports) > 0 {
 			t.ports = numeric
 		}
@@ -107,64 +103,10 @@ func (c *compilation) endpoints(name types.NamespacedName, ports []v1alpha1.Port
 		}
 		out = append(out, t)
 	}
-	if len(pods) > 0 {
-		find(v1alpha1.CodeUnresolvedPeer, place, "Of the addresses of Service %s, %d belong to pods, %s for one, and are left out; refer to pods by a Service with a selector, or by pods.",
-			name, len(pods), slices.MinFunc(pods, netip.Addr.Compare))
-	}
+	listed.findLeftOut("Service "+name.String(), "refer to pods by a Service with a selector, or by pods", place, find)
 	if isUnresolved(out) {
 		find(v1alpha1.CodeUnresolvedPeer, place, "Service %s has no selector, and no EndpointSlice gives it an address that can be allowed here; see kubectl get endpointslices -n %s -l kubernetes.io/service-name=%s.",
 			name, name.Namespace, name.Name)
 	}
-	return out
-}
-
-// withoutPods divides addresses into those that are no pod's and those that are.
-func (c *compilation) withoutPods(addresses []netip.Addr) (others, pods []netip.Addr) {
-	for _, addr := range addresses {
-		c.read(snapshot.Fact{Kind: snapshot.FactPodAddress, Name: addr.String()})
-		if c.snapshot.Facts.PodAddresses[addr] {
-			pods = append(pods, addr)
-			continue
-		}
-		others = append(others, addr)
-	}
-	return others, pods
-}
-
-// endpointGroup is addresses that serve on the same ports.
-type endpointGroup struct {
-	addresses []netip.Addr
-	ports     []v1alpha1.Port
-}
-
-// endpointsOf returns what the EndpointSlices of a Service list, ready or not: an endpoint that comes back must not wait
-// for a policy. Host names are left out, and so is a port without number, which would mean every port.
-func (c *compilation) endpointsOf(name types.NamespacedName) []endpointGroup {
-	var out []endpointGroup
-	for _, slice := range c.snapshot.Facts.EndpointSlices {
-		if slice.Namespace != name.Namespace || slice.Labels["kubernetes.io/service-name"] != name.Name {
-			continue
-		}
-		var e endpointGroup
-		for _, endpoint := range slice.Endpoints {
-			for _, text := range endpoint.Addresses {
-				if addr, err := netip.ParseAddr(text); err == nil {
-					e.addresses = append(e.addresses, addr.Unmap())
-				}
-			}
-		}
-		for _, p := range slice.Ports {
-			if p.Port != nil {
-				protocol := corev1.ProtocolTCP
-				if p.Protocol != nil {
-					protocol = *p.Protocol
-				}
-				e.ports = append(e.ports, v1alpha1.Port{Port: intstr.FromInt32(*p.Port), Protocol: protocol})
-			}
-		}
-		out = append(out, e)
-	}
-	// The order of EndpointSlices means nothing.
-	slices.SortFunc(out, func(a, b endpointGroup) int { return cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 	return out
 }
