@@ -52,7 +52,8 @@ type contestedPolicy struct {
 	at     time.Time
 	// fought: the tokens ran out, and it has not been calm since.
 	fought bool
-	// corrections is how many were made since the first, at since; the last, at last, put right what change says.
+	// corrections is how many were made since the first attempt, at since; the last attempt, at last, was to put right what
+	// change says.
 	corrections int
 	since, last time.Time
 	change      string
@@ -70,8 +71,8 @@ func (c *contention) waiting(namespace string, now time.Time) map[string]bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	out := map[string]bool{}
-	for name, policy := range c.policies[namespace] {
-		if c.untilReady(policy, now) > 0 {
+	for name := range c.policies[namespace] {
+		if c.untilTurn(namespace, name, now) > 0 {
 			out[name] = true
 		}
 	}
@@ -90,12 +91,12 @@ func (c *contention) note(namespace string, result plan.Result, now time.Time) [
 		}
 		policy := c.pay(namespace, w.Change, now)
 		policy.corrections++
-		policy.last, policy.change = now, w.Change.Undoes()
 		out[i] = policy.fought
 	}
 	for _, f := range result.Failures {
-		// An attempt costs as much as a success: whoever is quicker than our writes must not be met with more of them.
-		if f.Change.Contestable() {
+		// Somebody wrote in between: whoever is quicker than our writes must not be met with more of them. Other failures
+		// are nobody's doing, and are tried again with backoff.
+		if f.Change.Contestable() && isConflict(f.Err) {
 			c.pay(namespace, f.Change, now)
 		}
 	}
@@ -109,10 +110,10 @@ func (c *contention) pay(namespace string, change plan.Change, now time.Time) *c
 	}
 	policy, ok := c.policies[namespace][change.Name()]
 	if !ok {
-		policy = &contestedPolicy{tokens: float64(c.limits.Burst), at: now, since: now, last: now}
+		policy = &contestedPolicy{tokens: float64(c.limits.Burst), at: now, since: now}
 		c.policies[namespace][change.Name()] = policy
 	}
-	policy.profile = change.Profile
+	policy.profile, policy.last, policy.change = change.Profile, now, change.Undoes()
 	policy.tokens, policy.at = c.tokens(policy, now)-1, now
 	policy.fought = policy.fought || policy.tokens < 1
 	return policy
@@ -123,14 +124,36 @@ func (c *contention) tokens(policy *contestedPolicy, now time.Time) float64 {
 	return min(policy.tokens+float64(now.Sub(policy.at))/float64(c.limits.Interval), float64(c.limits.Burst))
 }
 
-// untilReady returns how long it takes until a policy may be corrected again.
-func (c *contention) untilReady(policy *contestedPolicy, now time.Time) time.Duration {
-	missing := 1 - c.tokens(policy, now)
+// untilTokens returns how long it takes until a policy has so many tokens.
+func (c *contention) untilTokens(policy *contestedPolicy, wanted float64, now time.Time) time.Duration {
+	missing := wanted - c.tokens(policy, now)
 	// What rounding leaves is no reason to wait.
 	if missing < 1e-6 {
 		return 0
 	}
 	return time.Duration(missing * float64(c.limits.Interval))
+}
+
+// untilTurn returns how long it takes until a policy may be corrected again: until it has a token, or until another
+// policy of its profile that is fought over has one and this one owes none. So all of them are corrected together: as long
+// as one of them waits, so does what else the profile asks for.
+func (c *contention) untilTurn(namespace, name string, now time.Time) time.Duration {
+	policy := c.policies[namespace][name]
+	turn := c.untilTokens(policy, 1, now)
+	for _, other := range c.policies[namespace] {
+		if other.fought && other.profile == policy.profile {
+			turn = min(turn, c.untilTokens(other, 1, now))
+		}
+	}
+	return max(turn, c.untilTokens(policy, 0, now))
+}
+
+// untilCalm returns how long it takes until a fight is over; zero when it is, or there is none.
+func (c *contention) untilCalm(policy *contestedPolicy, now time.Time) time.Duration {
+	if !policy.fought {
+		return 0
+	}
+	return max(policy.last.Add(c.limits.Calm).Sub(now), c.untilTokens(policy, 1, now), 0)
 }
 
 // contests returns the fights of a namespace, by policy.
@@ -139,7 +162,7 @@ func (c *contention) contests(namespace string, now time.Time) []report.Contest 
 	defer c.mu.Unlock()
 	var out []report.Contest
 	for _, name := range slices.Sorted(maps.Keys(c.policies[namespace])) {
-		if policy := c.policies[namespace][name]; policy.fought && now.Before(policy.last.Add(c.limits.Calm)) {
+		if policy := c.policies[namespace][name]; c.untilCalm(policy, now) > 0 {
 			out = append(out, report.Contest{
 				Profile: policy.profile, Policy: name, By: policy.by,
 				Corrections: policy.corrections, Since: policy.since, LastChange: policy.change,
@@ -161,13 +184,15 @@ func (c *contention) next(namespace string, waiting []plan.Change, now time.Time
 		}
 	}
 	for _, change := range waiting {
-		if policy, ok := c.policies[namespace][change.Name()]; ok {
-			soonest(c.untilReady(policy, now))
+		if _, ok := c.policies[namespace][change.Name()]; !ok {
+			soonest(c.limits.Interval)
+			continue
 		}
+		soonest(c.untilTurn(namespace, change.Name(), now))
 	}
 	for _, policy := range c.policies[namespace] {
-		if end := policy.last.Add(c.limits.Calm); policy.fought && now.Before(end) {
-			soonest(end.Sub(now))
+		if calm := c.untilCalm(policy, now); calm > 0 {
+			soonest(calm)
 		}
 	}
 	return out
@@ -176,23 +201,23 @@ func (c *contention) next(namespace string, waiting []plan.Change, now time.Time
 // maxAsked is how often it is looked up who changes a policy.
 const maxAsked = 3
 
-// unnamed says whether it should be looked up who makes these changes necessary, and counts that. It should for a policy
-// that has used up half its tokens, so that it is known when a fight is reported.
-func (c *contention) unnamed(namespace string, changes []plan.Change, now time.Time) bool {
+// unnamed returns the policies, by name, of which it should be looked up who makes these changes necessary, and counts
+// that. They are those that have used up half their tokens, so that it is known when a fight is reported.
+func (c *contention) unnamed(namespace string, changes []plan.Change, now time.Time) map[string]bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	ask := false
+	out := map[string]bool{}
 	for _, change := range changes {
 		policy, ok := c.policies[namespace][change.Name()]
-		if !ok || policy.by != "" || policy.asked == maxAsked || !change.Contestable() {
+		if !ok || policy.by != "" || policy.asked == maxAsked || !change.Contestable() || out[change.Name()] {
 			continue
 		}
 		if policy.fought || c.tokens(policy, now) <= float64(c.limits.Burst)/2 {
 			policy.asked++
-			ask = true
+			out[change.Name()] = true
 		}
 	}
-	return ask
+	return out
 }
 
 // name notes who changes policies, by the policy's name.
@@ -215,7 +240,7 @@ func (c *contention) sweep(now time.Time) {
 	for namespace, policies := range c.policies {
 		maps.DeleteFunc(policies, func(_ string, policy *contestedPolicy) bool {
 			if policy.fought {
-				return !now.Before(policy.last.Add(c.limits.Calm))
+				return c.untilCalm(policy, now) == 0
 			}
 			return c.tokens(policy, now) >= float64(c.limits.Burst)
 		})

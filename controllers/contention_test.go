@@ -2,11 +2,16 @@ package controllers
 
 import (
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"firebreak.dev/firebreak/internal/plan"
 	"firebreak.dev/firebreak/internal/snapshot"
@@ -28,6 +33,12 @@ func made(changes ...plan.Change) plan.Result {
 		out.Written = append(out.Written, plan.Written{Change: c})
 	}
 	return out
+}
+
+// tooLate is what becomes of a correction when somebody writes in between.
+func tooLate(name string) plan.Result {
+	err := fmt.Errorf("update NetworkPolicy: %w", apierrors.NewConflict(schema.GroupResource{Resource: "networkpolicies"}, name, errors.New("modified")))
+	return plan.Result{Failures: []plan.Failure{{Change: corrected(name), Err: err}}}
 }
 
 func TestAFightCostsABurstAndThenOneWriteAnInterval(t *testing.T) {
@@ -72,7 +83,8 @@ func TestWhenThereIsAFight(t *testing.T) {
 		"another one begins anew":                    {made(corrected("x")), []float64{0, 0, 0, 100, 100}, 100, false},
 		"what the profile asks for is no fight":      {made(other), []float64{0, 0, 0, 0}, 0, false},
 		"policies that are made again and again are": {made(gone), []float64{0, 0, 0}, 0, true},
-		"attempts that fail count":                   {plan.Result{Failures: []plan.Failure{{Change: corrected("x"), Err: errors.New("x")}}}, []float64{0, 0, 0}, 0, true},
+		"attempts that come too late count":          {tooLate("x"), []float64{0, 0, 0}, 0, true},
+		"other failures are nobody's doing":          {plan.Result{Failures: []plan.Failure{{Change: corrected("x"), Err: errors.New("quota")}}}, []float64{0, 0, 0}, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tracker := newContention(fightLimits)
@@ -83,6 +95,91 @@ func TestWhenThereIsAFight(t *testing.T) {
 				t.Errorf("got %t", got)
 			}
 		})
+	}
+}
+
+func TestWhatWaitsIsReportedAndLookedAtAgainForAsLongAsItTakes(t *testing.T) {
+	c, start := newContention(fightLimits), time.Unix(1000, 0)
+	for range fightLimits.Burst {
+		c.note("shop", tooLate("x"), start)
+	}
+	for now := start; now.Before(start.Add(3 * fightLimits.Calm)); {
+		var waiting []plan.Change
+		if c.waiting("shop", now)["x"] {
+			waiting = []plan.Change{corrected("x")}
+		} else {
+			c.note("shop", tooLate("x"), now)
+		}
+		next := c.next("shop", waiting, now)
+		if got := c.contests("shop", now); len(got) != 1 || got[0].Corrections != 0 || got[0].LastChange == "" || next == 0 {
+			t.Fatalf("after %s: reported %+v, looked at again in %s", now.Sub(start), got, next)
+		}
+		if len(waiting) == 0 {
+			next = 20 * time.Millisecond
+		}
+		// The namespace is worked on somewhat late each time.
+		now = now.Add(next + 3*time.Millisecond)
+	}
+}
+
+func TestFightsOverPoliciesOfOneProfileAreFoughtTogether(t *testing.T) {
+	const tick = 10 * time.Millisecond
+	for name, c := range map[string]struct {
+		// began is when each policy is changed for the first time; each is changed again at once when it is put right.
+		began map[string]time.Duration
+		// left is when x is left alone.
+		left time.Duration
+	}{
+		"out of step":                 {began: map[string]time.Duration{"x": 0, "y": 450 * time.Millisecond}, left: time.Hour},
+		"three":                       {began: map[string]time.Duration{"x": 0, "y": 300 * time.Millisecond, "z": 700 * time.Millisecond}, left: time.Hour},
+		"one of which is over by now": {began: map[string]time.Duration{"x": 0, "y": 450 * time.Millisecond}, left: 5 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tracker, start, lasts := newContention(fightLimits), time.Unix(1000, 0), 40*time.Second
+			writes, together := map[string]int{}, time.Duration(0)
+			for at := time.Duration(0); at < lasts; at += tick {
+				waiting, changes := tracker.waiting("shop", start.Add(at)), []plan.Change(nil)
+				waits := false
+				for _, policy := range slices.Sorted(maps.Keys(c.began)) {
+					if at < c.began[policy] || (policy == "x" && at >= c.left) {
+						continue
+					}
+					if waits = waits || waiting[policy]; !waiting[policy] {
+						writes[policy]++
+						changes = append(changes, corrected(policy))
+					}
+				}
+				tracker.note("shop", made(changes...), start.Add(at))
+				if !waits {
+					together = at
+				}
+				if at-together > 2*fightLimits.Interval {
+					t.Fatalf("after %s: something has waited all the time since %s", at, together)
+				}
+			}
+			for policy, n := range writes {
+				lasted := min(c.left, lasts) - c.began[policy]
+				if policy != "x" {
+					lasted = lasts - c.began[policy]
+				}
+				if most := fightLimits.Burst + 2 + int(lasted/fightLimits.Interval); n > most {
+					t.Errorf("%s is written %d times in %s, want at most %d", policy, n, lasted, most)
+				}
+			}
+		})
+	}
+}
+
+func TestOtherProfilesDoNotFightTogether(t *testing.T) {
+	c, now := newContention(fightLimits), time.Unix(1000, 0)
+	other := corrected("y")
+	other.Profile.Name = "b"
+	for range fightLimits.Burst {
+		c.note("shop", made(corrected("x")), now)
+		c.note("shop", made(other), now.Add(500*time.Millisecond))
+	}
+	if got := c.waiting("shop", now.Add(time.Second)); got["x"] || !got["y"] {
+		t.Errorf("waiting: %v", got)
 	}
 }
 
@@ -113,6 +210,7 @@ func TestWhenANamespaceIsLookedAtAgain(t *testing.T) {
 		{[]plan.Change{corrected("x")}, time.Second, time.Millisecond},
 		{nil, 59 * time.Second, time.Second},
 		{nil, 60 * time.Second, 0},
+		{[]plan.Change{corrected("not known")}, 60 * time.Second, time.Second},
 	} {
 		if got := c.next("shop", step.waiting, start.Add(step.at)).Round(time.Microsecond); got != step.want {
 			t.Errorf("after %s, %d waiting: %s, want %s", step.at, len(step.waiting), got, step.want)
@@ -145,17 +243,17 @@ func TestContentionRemembersNoMoreThanItMust(t *testing.T) {
 func TestWhoChangesAPolicyIsAskedFewTimes(t *testing.T) {
 	start, waiting := time.Unix(1000, 0), []plan.Change{corrected("x"), {Desired: corrected("x").Desired}}
 	c := newContention(fightLimits)
-	if c.unnamed("shop", waiting, start) {
+	if len(c.unnamed("shop", waiting, start)) > 0 {
 		t.Error("nothing is known of it")
 	}
 	c.note("shop", made(corrected("x")), start)
-	if c.unnamed("shop", waiting, start) {
+	if len(c.unnamed("shop", waiting, start)) > 0 {
 		t.Error("one correction is no fight")
 	}
 	c.note("shop", made(corrected("x"), corrected("x")), start)
 	asked := 0
 	for range 10 {
-		if c.unnamed("shop", waiting, start) {
+		if c.unnamed("shop", waiting, start)["x"] {
 			asked++
 			c.name("shop", map[string]string{"x": "", "y": "kubectl-edit"})
 		}
@@ -164,20 +262,31 @@ func TestWhoChangesAPolicyIsAskedFewTimes(t *testing.T) {
 		t.Errorf("asked %d times", asked)
 	}
 	c.name("shop", map[string]string{"x": "kubectl-edit"})
-	if got := c.contests("shop", start); got[0].By != "kubectl-edit" || c.unnamed("shop", waiting, start) {
+	if got := c.contests("shop", start); got[0].By != "kubectl-edit" || len(c.unnamed("shop", waiting, start)) > 0 {
 		t.Errorf("%+v", got)
 	}
 }
 
-func TestTheLastWriterIsNeverOurselves(t *testing.T) {
+func TestTheLastWriterIsNamedOnlyWhenItIsClear(t *testing.T) {
 	at := func(second int64) *metav1.Time { return &metav1.Time{Time: time.Unix(second, 0)} }
-	for want, fields := range map[string][]metav1.ManagedFieldsEntry{
-		"":             {{Manager: fieldOwner, Time: at(3)}},
-		"kubectl-edit": {{Manager: "argocd", Time: at(1)}, {Manager: "kubectl-edit", Time: at(2)}, {Manager: fieldOwner, Time: at(3)}},
-		"argocd":       {{Manager: "argocd", Time: at(2)}, {Manager: "old", Time: nil}},
+	for name, c := range map[string]struct {
+		fields []metav1.ManagedFieldsEntry
+		want   string
+	}{
+		"nobody":                        {nil, ""},
+		"only we":                       {[]metav1.ManagedFieldsEntry{{Manager: fieldOwner, Time: at(3)}}, ""},
+		"we came last":                  {[]metav1.ManagedFieldsEntry{{Manager: "argocd", Time: at(1)}, {Manager: fieldOwner, Time: at(3)}}, ""},
+		"one came last":                 {[]metav1.ManagedFieldsEntry{{Manager: "argocd", Time: at(1)}, {Manager: "kubectl-edit", Time: at(4)}, {Manager: fieldOwner, Time: at(3)}}, "kubectl-edit"},
+		"in the same second as we":      {[]metav1.ManagedFieldsEntry{{Manager: "kubectl-edit", Time: at(3)}, {Manager: fieldOwner, Time: at(3)}}, "kubectl-edit"},
+		"it writes in two ways":         {[]metav1.ManagedFieldsEntry{{Manager: "argocd", Operation: "Apply", Time: at(3)}, {Manager: "argocd", Operation: "Update", Time: at(3)}}, "argocd"},
+		"two others in the same second": {[]metav1.ManagedFieldsEntry{{Manager: "argocd", Time: at(3)}, {Manager: "kubectl-edit", Time: at(3)}}, ""},
+		"of some it is not known":       {[]metav1.ManagedFieldsEntry{{Manager: "argocd", Time: at(2)}, {Manager: "old"}}, "argocd"},
+		"of none it is known":           {[]metav1.ManagedFieldsEntry{{Manager: "old"}}, ""},
 	} {
-		if got := lastWriter(&networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{ManagedFields: fields}}); got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
+		t.Run(name, func(t *testing.T) {
+			if got := lastWriter(&networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{ManagedFields: c.fields}}); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
 	}
 }

@@ -13,12 +13,15 @@ import (
 // isStale says whether a write failed only because the cache was behind.
 func isStale(result plan.Result) bool {
 	for _, f := range result.Failures {
-		if apierrors.IsConflict(f.Err) || apierrors.IsAlreadyExists(f.Err) {
+		if isConflict(f.Err) {
 			return true
 		}
 	}
 	return false
 }
+
+// isConflict says whether a write failed because somebody else wrote what the plan did not know of.
+func isConflict(err error) bool { return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) }
 
 // retryFailed says how failures are tried again: with backoff; in a namespace that began to go, which ends in its going
 // or in its coming again, only now and then.

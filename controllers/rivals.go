@@ -12,12 +12,18 @@ import (
 	"firebreak.dev/firebreak/internal/plan"
 )
 
+// namingTimeout is how long a correction waits at most until it is known whom it corrects.
+const namingTimeout = time.Second
+
 // nameRivals looks up who changes the policies that are fought over, as long as that is not known and before their changes
-// are put right. It is no matter if that fails: the fight is reported all the same.
+// are put right: afterwards nobody can tell. It is no matter if that fails: the fight is reported all the same.
 func (r *NamespaceReconciler) nameRivals(ctx context.Context, namespace string, set plan.ChangeSet) {
-	if !r.fights.unnamed(namespace, append(slices.Concat(set.Steps[:]...), set.Waiting...), time.Now()) {
+	unnamed := r.fights.unnamed(namespace, append(slices.Concat(set.Steps[:]...), set.Waiting...), time.Now())
+	if len(unnamed) == 0 {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, namingTimeout)
+	defer cancel()
 	// The cache has no managedFields.
 	live, err := r.reader.LivePolicies(ctx, namespace)
 	if err != nil {
@@ -26,18 +32,32 @@ func (r *NamespaceReconciler) nameRivals(ctx context.Context, namespace string, 
 	}
 	writers := map[string]string{}
 	for _, policy := range live {
-		writers[policy.Name] = lastWriter(policy)
+		if unnamed[policy.Name] {
+			writers[policy.Name] = lastWriter(policy)
+		}
 	}
 	r.fights.name(namespace, writers)
 }
 
-// lastWriter returns the field manager, other than our own, that changed a policy last; empty when there is none.
+// lastWriter returns the field manager that changed a policy last, when it is known that somebody changed what we wrote;
+// empty when that cannot be told. Times are in whole seconds, so one that wrote in the same second as we did came after us,
+// and of several others nobody knows which.
 func lastWriter(policy *networkingv1.NetworkPolicy) string {
-	var last metav1.ManagedFieldsEntry
+	var newest metav1.Time
 	for _, entry := range policy.ManagedFields {
-		if entry.Manager != fieldOwner && (last.Time == nil || (entry.Time != nil && !entry.Time.Before(last.Time))) {
-			last = entry
+		if entry.Time != nil && newest.Before(entry.Time) {
+			newest = *entry.Time
 		}
 	}
-	return last.Manager
+	writer := ""
+	for _, entry := range policy.ManagedFields {
+		if entry.Manager == fieldOwner || entry.Time == nil || !entry.Time.Equal(&newest) || entry.Manager == writer {
+			continue
+		}
+		if writer != "" {
+			return ""
+		}
+		writer = entry.Manager
+	}
+	return writer
 }

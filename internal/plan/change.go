@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"strings"
+
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"firebreak.dev/firebreak/internal/compiler"
@@ -60,7 +62,7 @@ func (p *planner) update(live *networkingv1.NetworkPolicy, want wanted) {
 	}
 	change := Change{Profile: want.profile.Key, Live: live, Desired: merged(live, want.policy)}
 	change.Drift = p.driftOf(live, want, difference, metadata)
-	change.Correction = change.Drift != "" || p.wasRight(want)
+	change.Correction = change.Drift != "" || p.undone(want, difference)
 	step := stepOf(difference, compiler.IsDefaultDeny(want.policy.Name), change.Drift != "")
 	change.Urgent = step == StepExchange && change.Drift != ""
 	p.add(step, change)
@@ -68,7 +70,6 @@ func (p *planner) update(live *networkingv1.NetworkPolicy, want wanted) {
 
 // driftOf says in words what somebody changed; empty when the profile or the cluster made the difference.
 func (p *planner) driftOf(live *networkingv1.NetworkPolicy, want wanted, difference networkpolicy.Difference, metadata string) string {
-	hash := want.policy.Annotations[annotationHash]
 	if difference.Equal {
 		if metadata == metadataLost && wasOurs(live, want.profile) {
 			return metadataLost
@@ -76,7 +77,7 @@ func (p *planner) driftOf(live *networkingv1.NetworkPolicy, want wanted, differe
 		return ""
 	}
 	// The hash says which spec we wrote last: if that is the desired one, somebody else made the difference.
-	if live.Annotations[annotationHash] == hash || p.wasRight(want) {
+	if live.Annotations[annotationHash] == want.policy.Annotations[annotationHash] || p.wasRight(want) {
 		return networkpolicy.Describe(live.Spec, want.policy.Spec)
 	}
 	return ""
@@ -84,8 +85,18 @@ func (p *planner) driftOf(live *networkingv1.NetworkPolicy, want wanted, differe
 
 // wasRight says whether this process last left a policy with the very spec that is desired.
 func (p *planner) wasRight(want wanted) bool {
-	hash, ok := p.in.Applied[want.policy.Name]
-	return ok && hash == want.policy.Annotations[annotationHash]
+	form, ok := p.in.Applied[want.policy.Name]
+	spec, _, _ := strings.Cut(form, formSeparator)
+	return ok && spec == want.policy.Annotations[annotationHash]
+}
+
+// undone says whether this process last left a policy as it is desired, so that somebody else made the difference: in
+// all, when nothing but metadata differs, which the profile changes too.
+func (p *planner) undone(want wanted, difference networkpolicy.Difference) bool {
+	if difference.Equal {
+		return p.in.Applied[want.policy.Name] == formOf(want.policy)
+	}
+	return p.wasRight(want)
 }
 
 // stepOf says when a policy that differs is updated.

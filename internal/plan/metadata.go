@@ -3,6 +3,7 @@ package plan
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -79,6 +80,8 @@ const (
 	metadataLost = "labels, annotations or owner changed"
 	// metadataSwitched: the policy is as another deletionPolicy of its profile made it.
 	metadataSwitched = "deletionPolicy changed"
+	// metadataOutdated: the policy bears the hash of what an earlier generation of its profile asked for.
+	metadataOutdated = "profile changed"
 	// metadataReworded: only our own wording is new.
 	metadataReworded = "purpose"
 )
@@ -91,17 +94,36 @@ func metadataChange(live, desired *networkingv1.NetworkPolicy) string {
 			return metadataLost
 		}
 	}
-	if live.Annotations[v1alpha1.AnnotationProfileUID] != desired.Annotations[v1alpha1.AnnotationProfileUID] ||
-		live.Annotations[annotationHash] != desired.Annotations[annotationHash] {
+	if live.Annotations[v1alpha1.AnnotationProfileUID] != desired.Annotations[v1alpha1.AnnotationProfileUID] {
 		return metadataLost
 	}
-	if change := ownershipChange(live, desired); change != "" {
-		return change
+	ownership := ownershipChange(live, desired)
+	switch {
+	case ownership == metadataLost:
+		return metadataLost
+	case live.Annotations[annotationHash] == desired.Annotations[annotationHash]:
+	case live.Annotations[v1alpha1.AnnotationProfileGeneration] == desired.Annotations[v1alpha1.AnnotationProfileGeneration]:
+		return metadataLost
+	default:
+		return metadataOutdated
+	}
+	if ownership != "" {
+		return ownership
 	}
 	if live.Annotations[v1alpha1.AnnotationPurpose] != desired.Annotations[v1alpha1.AnnotationPurpose] {
 		return metadataReworded
 	}
 	return ""
+}
+
+// formSeparator stands between the parts of a form; no part contains it.
+const formSeparator = "/"
+
+// formOf returns a text that is equal for policies that are desired alike: the same spec, of the same version of the same
+// profile, and so with the same metadata.
+func formOf(desired *networkingv1.NetworkPolicy) string {
+	a := desired.Annotations
+	return strings.Join([]string{a[annotationHash], a[v1alpha1.AnnotationProfileUID], a[v1alpha1.AnnotationProfileGeneration]}, formSeparator)
 }
 
 // ownershipChange compares what binds a policy to its profile: an owner reference or, of a profile that retains its

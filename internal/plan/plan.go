@@ -22,8 +22,8 @@ type Input struct {
 	Outputs []compiler.Output
 	// Live are the NetworkPolicies of the namespace, ours and others. They are not changed.
 	Live []*networkingv1.NetworkPolicy
-	// Applied holds the hash of the spec that this process last wrote or found right, by policy name. It tells a policy
-	// that somebody deleted from one that is new. Nil when nothing is remembered.
+	// Applied holds, by policy name, the form of a policy that this process last wrote or found right, as Settled returns
+	// it. It tells a policy that somebody deleted from one that is new. Nil when nothing is remembered.
 	Applied map[string]string
 	// Waiting are the policies, by name, that somebody keeps changing and whose correction must wait. What the profile or
 	// the cluster asks for is written all the same.
@@ -138,30 +138,6 @@ func (p *planner) leftBy(live *networkingv1.NetworkPolicy) (out compiler.Output,
 		}
 	}
 	return compiler.Output{}, false, false
-}
-
-// withhold takes out what must not happen while a policy of the same profile cannot be written, because it is not ours or
-// must wait: without it, isolating, narrowing or deleting could cut off what the missing policy is to allow.
-func (p *planner) withhold() {
-	if len(p.conflicts)+len(p.waiting) == 0 {
-		return
-	}
-	unwritten := map[snapshot.ProfileKey]bool{}
-	for _, c := range p.conflicts {
-		unwritten[c.Profile] = true
-	}
-	for _, c := range p.waiting {
-		unwritten[c.Profile] = true
-	}
-	for _, step := range []Step{StepExchange, StepOpen, StepIsolate, StepNarrow, StepPrune} {
-		p.steps[step] = slices.DeleteFunc(p.steps[step], func(c Change) bool {
-			hold := unwritten[c.Profile] && c.Drift == ""
-			if hold {
-				p.withheld = append(p.withheld, c)
-			}
-			return hold
-		})
-	}
 }
 
 // previews counts what each previewing profile would change, once this plan has been carried out.

@@ -1,9 +1,6 @@
 package plan
 
-import (
-	"firebreak.dev/firebreak/api/v1alpha1"
-	"firebreak.dev/firebreak/internal/compiler"
-)
+import "firebreak.dev/firebreak/internal/compiler"
 
 // Result is what became of a ChangeSet. Every change of it is in one of the lists.
 type Result struct {
@@ -35,26 +32,31 @@ func (r Result) Open() []Change {
 	return append(out, r.Skipped...)
 }
 
-// Settled returns the hashes of the policies that are right after a ChangeSet was carried out, or that wait to be put right
+// Settled returns the forms of the policies that are right after a ChangeSet was carried out, or that wait to be put right
 // again, by name: what the next plan takes as Input.Applied.
 func Settled(outputs []compiler.Output, set ChangeSet, result Result) map[string]string {
 	open := map[string]bool{}
-	for _, c := range append(result.Open(), set.Withheld...) {
+	for _, c := range result.Open() {
 		open[c.Name()] = true
+	}
+	for _, c := range set.Withheld {
+		if !c.Correction {
+			open[c.Name()] = true
+		}
 	}
 	for _, c := range set.Conflicts {
 		open[c.Policy] = true
 	}
-	hashes := map[string]string{}
+	forms := map[string]string{}
 	for _, o := range outputs {
 		if o.Disposition != compiler.Enforce {
 			continue
 		}
 		for _, policy := range o.Policies {
 			if !open[policy.Name] {
-				hashes[policy.Name] = policy.Annotations[v1alpha1.AnnotationSpecHash]
+				forms[policy.Name] = formOf(&policy)
 			}
 		}
 	}
-	return hashes
+	return forms
 }

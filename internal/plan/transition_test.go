@@ -25,7 +25,7 @@ const transitions = 2000
 func TestNoWriteCutsOffOrOpensTooMuch(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	writes, failed, tangled := 0, 0, 0
+	writes, failed, tangled, missing := 0, 0, 0, 0
 	for i := range uint64(transitions) {
 		w := &world{t: t, random: rand.New(rand.NewPCG(seed, i)), number: i}
 		w.start()
@@ -46,8 +46,9 @@ func TestNoWriteCutsOffOrOpensTooMuch(t *testing.T) {
 		w.mustBeDone()
 		writes += w.writes
 		tangled += w.tangled
+		missing += w.missing
 	}
-	t.Logf("%d transitions, %d writes, %d more failed, %d moments in which tangled policies cut something off", transitions, writes, failed, tangled)
+	t.Logf("%d transitions, %d writes, %d more failed, %d creations waited, %d moments in which tangled policies cut something off", transitions, writes, failed, missing, tangled)
 }
 
 // world is a namespace in which one transition takes place.
@@ -69,6 +70,8 @@ type world struct {
 	// meant is what Firebreak wrote last: what somebody else opened since need not be kept up.
 	meant   map[string]view
 	tangled int
+	// missing counts the creations that waited.
+	missing int
 }
 
 // start draws profiles and lets their policies stand, also those that a deleted profile retained; now and then somebody
@@ -95,14 +98,16 @@ func (w *world) start() {
 	}
 	w.compiled = nil
 	w.meant = viewsOf(values(w.live))
-	if w.random.IntN(2) == 0 {
+	// With one profile alone policies may wait: let many of them be missing then.
+	alone := len(w.profiles) == 1
+	if alone || w.random.IntN(2) == 0 {
 		w.applied = map[string]string{}
 		for name, policy := range w.live {
-			w.applied[name] = policy.Annotations[annotationHash]
+			w.applied[name] = formOf(policy)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.live)) {
-		if w.random.IntN(8) == 0 {
+		if w.random.IntN(8) == 0 || (alone && w.random.IntN(3) == 0) {
 			w.tamper(name)
 		}
 	}
@@ -112,7 +117,7 @@ func (w *world) start() {
 // is not held back by a policy that waits, no more than by one that cannot be written.
 func (w *world) letWait(some bool) {
 	w.waiting = nil
-	if !some || len(w.profiles) > 1 || w.random.IntN(2) == 0 {
+	if !some || len(w.profiles) > 1 || w.random.IntN(4) == 0 {
 		return
 	}
 	w.waiting = map[string]bool{}
@@ -126,7 +131,7 @@ func (w *world) letWait(some bool) {
 // tamper changes a policy as somebody else would.
 func (w *world) tamper(name string) {
 	policy := w.live[name].DeepCopy()
-	switch w.random.IntN(4) {
+	switch w.random.IntN(6) {
 	case 0:
 		policy.Spec.Egress = append(policy.Spec.Egress, networkingv1.NetworkPolicyEgressRule{})
 	case 1:
@@ -232,14 +237,22 @@ func (w *world) carryOut(chance float64) (failures int) {
 	w.now = maps.Clone(w.before)
 	was, meant, will := admissions(w.before), admissions(w.meant), admissions(w.after)
 	set := w.plan()
+	for _, c := range set.Waiting {
+		if c.Live == nil {
+			w.missing++
+		}
+	}
+	var result Result
 	for step, changes := range set.Steps {
 		earlier := failures
 		w.random.Shuffle(len(changes), func(i, j int) { changes[i], changes[j] = changes[j], changes[i] })
 		for _, change := range changes {
 			if earlier > 0 && !change.Urgent {
+				result.Skipped = append(result.Skipped, change)
 				continue
 			}
 			if w.random.Float64() < chance {
+				result.Failures = append(result.Failures, Failure{Change: change})
 				w.story = append(w.story, fmt.Sprintf("step %d: failed: %s", step, change.Name()))
 				failures++
 				continue
@@ -247,6 +260,9 @@ func (w *world) carryOut(chance float64) (failures int) {
 			w.write(Step(step), change)
 			w.mustLieBetween(was, meant, will)
 		}
+	}
+	if w.applied != nil {
+		w.applied = Settled(w.outputs(), set, result)
 	}
 	return failures
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,12 +23,15 @@ func Began(s snapshot.Snapshot, outputs []compiler.Output, set plan.ChangeSet, c
 			pending[change.Profile] = true
 		}
 	}
+	for _, change := range set.Waiting {
+		pending[change.Profile] = true
+	}
 	out := map[snapshot.ProfileKey]*Outcome{}
 	for _, o := range outputs {
 		if pending[o.Profile.Key] {
 			outcome := outcomeOf(s, o, nil)
 			outcome.State = Applying
-			judgeContests(outcome, s.Namespace.Name, o.Profile.Key, contests)
+			judgeContests(outcome, s.Namespace.Name, o, contests)
 			out[o.Profile.Key] = outcome
 		}
 	}
@@ -47,7 +51,8 @@ func Ended(s snapshot.Snapshot, outputs []compiler.Output, set plan.ChangeSet, r
 		outcome := outcomeOf(s, o, result.Written)
 		judgeConflicts(outcome, s.Namespace.Name, key, set.Conflicts)
 		addForeseen(outcome, s.Namespace.Name, key, set.Foreseen)
-		judgeContests(outcome, s.Namespace.Name, key, contests)
+		judgeWaiting(outcome, key, set.Waiting)
+		judgeContests(outcome, s.Namespace.Name, o, contests)
 		if open[key] {
 			outcome.State, outcome.Error = Failed, failureOf(key, result)
 		}
@@ -150,20 +155,27 @@ func addForeseen(outcome *Outcome, namespace string, key snapshot.ProfileKey, co
 	}
 }
 
+// judgeWaiting sees to it that nothing is said to be applied while corrections of it wait.
+func judgeWaiting(outcome *Outcome, key snapshot.ProfileKey, waiting []plan.Change) {
+	mine := func(c plan.Change) bool { return c.Profile == key }
+	if outcome.State == Applied && slices.ContainsFunc(waiting, mine) {
+		outcome.State = Applying
+	}
+}
+
 // judgeContests reports fights. A profile in one is not said to be applied, nor to be getting there: it would be the one
-// and the other by turns.
-func judgeContests(outcome *Outcome, namespace string, key snapshot.ProfileKey, contests []Contest) {
+// and the other by turns. One that does not act any more is in none.
+func judgeContests(outcome *Outcome, namespace string, o compiler.Output, contests []Contest) {
+	if o.Disposition != compiler.Enforce && o.Disposition != compiler.Remove {
+		return
+	}
 	for _, c := range contests {
-		if c.Profile != key {
+		if c.Profile != o.Profile.Key {
 			continue
 		}
-		by := "somebody else"
-		if c.By != "" {
-			by += " (" + c.By + ")"
-		}
 		f := finding.New(v1alpha1.CodeContested, namespace, "NetworkPolicy "+c.Policy,
-			"NetworkPolicy %s/%s is changed by %s again and again: put right %d times since %s, the last time: %s. It is now put right about once a second; stop whoever changes it.",
-			namespace, c.Policy, by, c.Corrections, c.Since.UTC().Format(time.RFC3339), c.LastChange)
+			"NetworkPolicy %s/%s is changed by %s again and again: %s. It is now put right about once a second; stop whoever changes it.",
+			namespace, c.Policy, rivalOf(c), courseOf(c))
 		if outcome.State == Applied || outcome.State == Applying {
 			outcome.State, outcome.Error = Contested, f.Message
 		}
@@ -180,6 +192,22 @@ func judgeLingering(outcome *Outcome, namespace string, key snapshot.ProfileKey,
 				namespace, l.Policy, strings.Join(l.Finalizers, ", "))
 		}
 	}
+}
+
+func rivalOf(c Contest) string {
+	if c.By == "" {
+		return "somebody else"
+	}
+	return "somebody else (" + c.By + ")"
+}
+
+// courseOf tells how a fight went so far.
+func courseOf(c Contest) string {
+	since := c.Since.UTC().Format(time.RFC3339)
+	if c.Corrections == 0 {
+		return fmt.Sprintf("each attempt since %s to put it right came too late, the last time: %s", since, c.LastChange)
+	}
+	return fmt.Sprintf("put right %d times since %s, the last time: %s", c.Corrections, since, c.LastChange)
 }
 
 // addFrozen reports policies that stay although nothing keeps them as they are. What holds in every namespace is said
