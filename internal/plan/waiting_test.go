@@ -172,12 +172,12 @@ func TestWhatTheProfileAsksOfMetadataNeverWaitsAndIsNoDrift(t *testing.T) {
 	}{
 		"another deletionPolicy":      {newer(retained), same, false, "0 update segp.a.web"},
 		"another profile of the name": {with(was, again), same, false, "0 update segp.a.web"},
-		"another wording":             {newer(func(p *snapshot.Profile) {}), func(p *networkingv1.NetworkPolicy) { p.Annotations[v1alpha1.AnnotationPurpose] = "old" }, false, "0 update segp.a.web"},
+		"another wording":             {newer(func(*snapshot.Profile) {}), func(p *networkingv1.NetworkPolicy) { p.Annotations[v1alpha1.AnnotationPurpose] = "old" }, false, "0 update segp.a.web"},
 		"somebody else's wording":     {was, func(p *networkingv1.NetworkPolicy) { p.Annotations[v1alpha1.AnnotationPurpose] = "other" }, true, ""},
 		"somebody else's wording with an old stamp": {was, func(p *networkingv1.NetworkPolicy) {
 			p.Annotations[v1alpha1.AnnotationPurpose], p.Annotations[v1alpha1.AnnotationProfileGeneration] = "other", "0"
 		}, true, ""},
-		"what somebody did before the profile asked": {newer(func(p *snapshot.Profile) {}), func(p *networkingv1.NetworkPolicy) { p.Annotations[annotationHash] = "of the former spec" }, false, "0 update segp.a.web"},
+		"what somebody did before the profile asked": {newer(func(*snapshot.Profile) {}), func(p *networkingv1.NetworkPolicy) { p.Annotations[annotationHash] = "of the former spec" }, false, "0 update segp.a.web"},
 		"a hash that somebody changed":               {was, func(p *networkingv1.NetworkPolicy) { p.Annotations[annotationHash] = "x" }, true, ""},
 		"labels that somebody took":                  {was, func(p *networkingv1.NetworkPolicy) { p.Labels = nil }, true, ""},
 	} {
