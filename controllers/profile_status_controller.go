@@ -1,8 +1,11 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -170,12 +173,10 @@ func (r *ProfileStatusReconciler) gather(ctx context.Context, obj client.Object)
 		selected[ns.Name] = !facts.Protected
 		in.Namespaces = append(in.Namespaces, facts)
 	}
-	for name, outcome := range outcomes {
-		if !selected[name] {
-			in.Elsewhere += outcome.Policies
-			if outcome.Policies > 0 && (in.ElsewhereIn == "" || name < in.ElsewhereIn) {
-				in.ElsewhereIn = name
-			}
+	for _, name := range slices.Sorted(maps.Keys(outcomes)) {
+		if policies := outcomes[name].Policies; !selected[name] && policies > 0 {
+			in.Elsewhere += policies
+			in.ElsewhereIn = cmp.Or(in.ElsewhereIn, name)
 		}
 	}
 	return in, nil

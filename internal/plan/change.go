@@ -37,6 +37,15 @@ func (p *planner) create(want wanted) {
 	p.add(StepExtend, change)
 }
 
+// deleteOnce deletes a policy, unless it was deleted already and a finalizer of somebody else keeps it.
+func (p *planner) deleteOnce(live *networkingv1.NetworkPolicy, profile snapshot.ProfileKey) {
+	if live.DeletionTimestamp.IsZero() {
+		p.delete(live, profile)
+		return
+	}
+	p.lingering = append(p.lingering, Lingering{Profile: profile, Policy: live.Name, Finalizers: live.Finalizers})
+}
+
 func (p *planner) delete(live *networkingv1.NetworkPolicy, profile snapshot.ProfileKey) {
 	change := Change{Profile: profile, Live: live}
 	// A policy that selects every pod and admits nothing takes from others' pods what they will be allowed, whatever its

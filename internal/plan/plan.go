@@ -107,13 +107,8 @@ func (p *planner) unwanted(live *networkingv1.NetworkPolicy) {
 	switch out.Disposition {
 	case compiler.Enforce, compiler.Remove:
 		// Also one of a former profile of this name: the garbage collector would take it, but in no order.
-		switch {
-		case !sameProfile && !bearsLabels(live, key):
-		case live.DeletionTimestamp.IsZero():
-			p.delete(live, key)
-		default:
-			// It was deleted already, and a finalizer of somebody else keeps it.
-			p.lingering = append(p.lingering, Lingering{Profile: key, Policy: live.Name, Finalizers: live.Finalizers})
+		if sameProfile || bearsLabels(live, key) {
+			p.deleteOnce(live, key)
 		}
 	case compiler.Preview, compiler.Freeze:
 		if sameProfile && live.Annotations[annotationHash] != networkpolicy.Hash(live.Spec) {

@@ -39,8 +39,8 @@ var _ = Describe("Somebody who reverts a policy every 100 ms", func() {
 		writes := concerning("networkpolicies", "", target.Name)
 		Expect(len(writes)).To(And(BeNumerically(">=", 15), BeNumerically("<=", 10+seconds+2)), "%v", writes)
 		Expect(len(concerning("networkpolicies", "", ""))).To(BeNumerically("<=", len(writes)+3), "besides, it is looked up a few times who that is")
-		Expect(len(concerning("segmentationprofiles", "status", ""))).To(BeNumerically("<=", 8), "writes of the status")
-		Expect(len(concerning("events", "", ""))).To(BeNumerically("<=", 8), "events")
+		Expect(len(concerning("segmentationprofiles", "status", ""))).To(BeNumerically("<=", 15), "writes of the status")
+		Expect(len(concerning("events", "", ""))).To(BeNumerically("<=", 12), "events")
 		AddReportEntry("in seconds, writes, status, events", []int{seconds, len(writes), len(concerning("segmentationprofiles", "status", "")), len(concerning("events", "", ""))}, ReportEntryVisibilityAlways)
 		Expect(condition(ctx, other, "Ready")).To(Equal("True/Applied"))
 
