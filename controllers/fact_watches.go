@@ -67,7 +67,7 @@ func (r *NamespaceReconciler) onService() handler.Funcs {
 
 func (r *NamespaceReconciler) wakeService(q queue, name types.NamespacedName) {
 	r.wake(q, snapshot.Fact{Kind: snapshot.FactService, Namespace: name.Namespace, Name: name.Name}, 0)
-	if namespace, service := snapshot.APIServerService(); name.Namespace == namespace && name.Name == service {
+	if name == snapshot.APIServerService() {
 		r.wake(q, snapshot.Fact{Kind: snapshot.FactAPIServer}, 0)
 	}
 }

@@ -126,7 +126,7 @@ func (r *NamespaceReconciler) converge(ctx context.Context, s snapshot.Snapshot,
 	set := plan.New(plan.Input{
 		Outputs: outputs, Live: s.Policies, Applied: r.writes.applied(namespace), Waiting: r.fights.waiting(namespace, time.Now()),
 	})
-	wait := r.pace.wait(namespace, set.Len(), isUrgent(set, outputs), time.Now())
+	wait := r.pace.wait(namespace, set.Len(), set.IsUrgent(outputs), time.Now())
 	if set.Len() > 0 {
 		r.record(namespace, report.Began(s, outputs, set, r.fights.contests(namespace, time.Now())))
 		if wait > 0 {

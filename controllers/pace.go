@@ -4,10 +4,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"firebreak.dev/firebreak/api/v1alpha1"
-	"firebreak.dev/firebreak/internal/compiler"
-	"firebreak.dev/firebreak/internal/plan"
 )
 
 const (
@@ -165,12 +161,4 @@ func later(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-// isUrgent says whether a set of changes must not wait for a turn: it puts drift right, which closes holes, or it races
-// the garbage collector, which takes the policies of a profile that is gone in any order.
-func isUrgent(set plan.ChangeSet, outputs []compiler.Output) bool {
-	return set.CorrectsDrift() || slices.ContainsFunc(outputs, func(o compiler.Output) bool {
-		return o.Disposition == compiler.Release || (o.Profile.Deleting && o.Profile.Key.Kind == v1alpha1.KindSegmentationProfile)
-	})
 }

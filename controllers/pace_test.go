@@ -2,13 +2,8 @@ package controllers
 
 import (
 	"fmt"
-	"slices"
 	"testing"
 	"time"
-
-	"firebreak.dev/firebreak/internal/compiler"
-	"firebreak.dev/firebreak/internal/plan"
-	"firebreak.dev/firebreak/internal/snapshot"
 )
 
 // rollout plays a pace: it brings namespaces back when it is their turn, as a work queue does.
@@ -207,32 +202,5 @@ func TestWithoutACapNothingWaits(t *testing.T) {
 	p.forget("b", now)
 	if len(p.queue)+len(p.begun) != 0 {
 		t.Errorf("namespaces that are gone are remembered: %v, %v", p.queue, p.begun)
-	}
-}
-
-func TestWhatIsUrgent(t *testing.T) {
-	profile := func(namespace string, deleting bool) snapshot.Profile {
-		p := snapshot.Profile{Key: snapshot.ProfileKey{Kind: "ClusterSegmentationProfile", Name: "p"}, Deleting: deleting}
-		if namespace != "" {
-			p.Key.Kind, p.Key.Namespace = "SegmentationProfile", namespace
-		}
-		return p
-	}
-	drift := plan.ChangeSet{}
-	drift.Steps[plan.StepExtend] = []plan.Change{{}, {Drift: "deleted"}}
-	for name, c := range map[string]struct {
-		set  plan.ChangeSet
-		out  compiler.Output
-		want bool
-	}{
-		"a roll-out":                           {plan.ChangeSet{}, compiler.Output{Profile: profile("shop", false), Disposition: compiler.Enforce}, false},
-		"drift":                                {drift, compiler.Output{Profile: profile("shop", false), Disposition: compiler.Enforce}, true},
-		"a namespaced profile that goes":       {plan.ChangeSet{}, compiler.Output{Profile: profile("shop", true), Disposition: compiler.Remove}, true},
-		"a cluster profile has its finalizer":  {plan.ChangeSet{}, compiler.Output{Profile: profile("", true), Disposition: compiler.Remove}, false},
-		"policies that are to stay without it": {plan.ChangeSet{}, compiler.Output{Profile: profile("", true), Disposition: compiler.Release}, true},
-	} {
-		if got := isUrgent(c.set, slices.Clone([]compiler.Output{c.out})); got != c.want {
-			t.Errorf("%s: %t", name, got)
-		}
 	}
 }

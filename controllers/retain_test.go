@@ -125,12 +125,7 @@ var _ = Describe("a profile with deletionPolicy Retain", func() {
 		p := newProfile(ctx, ns, "shop", twoTiers)
 		expectReady(ctx, p)
 		before := specs(ctx, ns)
-		faults.set(func(_ string, policy *networkingv1.NetworkPolicy) error {
-			if policy.Namespace == ns {
-				return apierrors.NewServiceUnavailable("by this test")
-			}
-			return nil
-		})
+		faults.set(unavailableIn(ns))
 		setPolicy(ctx, p, v1alpha1.DeletionPolicyRetain)
 		Eventually(func() string { return condition(ctx, p, "Ready") }).Should(Equal("False/ApplyFailed"))
 		Expect(k8s.Delete(ctx, p)).To(Succeed())
@@ -212,12 +207,7 @@ var _ = Describe("a profile with deletionPolicy Retain", func() {
 		Eventually(func() int32 { return status(ctx, p).Policies }).Should(BeEquivalentTo(3))
 		expectReady(ctx, p)
 		before := specs(ctx, ns)
-		faults.set(func(_ string, policy *networkingv1.NetworkPolicy) error {
-			if policy.Namespace == ns {
-				return apierrors.NewServiceUnavailable("by this test")
-			}
-			return nil
-		})
+		faults.set(unavailableIn(ns))
 		setPolicy(ctx, p, v1alpha1.DeletionPolicyRetain)
 		Expect(k8s.Delete(ctx, p)).To(Succeed())
 		Eventually(func() string { return message(ctx, p, "Ready") }).Should(Equal("Being deleted: 3 policies will stay, because deletionPolicy is Retain."))
@@ -230,3 +220,13 @@ var _ = Describe("a profile with deletionPolicy Retain", func() {
 		Expect(specs(ctx, ns)).To(Equal(before))
 	})
 })
+
+// unavailableIn makes every write in a namespace fail.
+func unavailableIn(namespace string) func(string, *networkingv1.NetworkPolicy) error {
+	return func(_ string, policy *networkingv1.NetworkPolicy) error {
+		if policy.Namespace == namespace {
+			return apierrors.NewServiceUnavailable("by this test")
+		}
+		return nil
+	}
+}

@@ -41,8 +41,7 @@ func (l *factLoader) load(ctx context.Context, fact snapshot.Fact) error {
 	case snapshot.FactService:
 		return l.loadService(ctx, types.NamespacedName{Namespace: fact.Namespace, Name: fact.Name})
 	case snapshot.FactAPIServer:
-		namespace, name := snapshot.APIServerService()
-		key := types.NamespacedName{Namespace: namespace, Name: name}
+		key := snapshot.APIServerService()
 		if _, err = l.addService(ctx, key); err == nil {
 			err = l.addEndpoints(ctx, key)
 		}

@@ -8,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
@@ -17,16 +16,11 @@ import (
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
-func apiServer() types.NamespacedName {
-	namespace, name := snapshot.APIServerService()
-	return types.NamespacedName{Namespace: namespace, Name: name}
-}
-
 // apiServerAsDestination returns the API server by every address under which a network plugin may see it: its Service's
 // addresses with the Service's ports, and each endpoint with its own.
 func (c *compilation) apiServerAsDestination(place string) []target {
 	var out []target
-	for _, s := range c.servicesNamed(apiServer()) {
+	for _, s := range c.servicesNamed(snapshot.APIServerService()) {
 		var ports []v1alpha1.Port
 		for _, p := range s.Spec.Ports {
 			ports = append(ports, v1alpha1.Port{Port: intstr.FromInt32(p.Port), Protocol: cmp.Or(p.Protocol, corev1.ProtocolTCP)})
@@ -34,7 +28,7 @@ func (c *compilation) apiServerAsDestination(place string) []target {
 		out = append(out, target{hosts(serviceAddresses(s)), ports})
 	}
 	if isUnresolved(out) {
-		c.find(v1alpha1.CodeUnresolvedPeer, place, "The Service of the API server, %s, was not found or has no address; pods that reach the API server by it may be cut off.", apiServer())
+		c.find(v1alpha1.CodeUnresolvedPeer, place, "The Service of the API server, %s, was not found or has no address; pods that reach the API server by it may be cut off.", snapshot.APIServerService())
 	}
 	return append(out, c.apiServerEndpoints(place)...)
 }
@@ -43,13 +37,13 @@ func (c *compilation) apiServerAsDestination(place string) []target {
 // other. Those of pods are left out: EndpointSlices in namespace default may be written by others, too.
 func (c *compilation) apiServerEndpoints(place string) []target {
 	var out []target
-	listed := c.endpointsOf(apiServer())
+	listed := c.endpointsOf(snapshot.APIServerService())
 	for _, e := range listed.groups {
 		out = append(out, target{hosts(e.addresses), e.ports})
 	}
-	listed.findLeftOut("the API server's Service "+apiServer().String(), "if the API server runs in pods, as that of a virtual cluster may, refer to it by pods or ipBlocks", place, c.find)
+	listed.findLeftOut("the API server's Service "+snapshot.APIServerService().String(), "if the API server runs in pods, as that of a virtual cluster may, refer to it by pods or ipBlocks", place, c.find)
 	if isUnresolved(out) {
-		c.find(v1alpha1.CodeUnresolvedPeer, place, "No EndpointSlice of the API server's Service %s gives an address, so its own addresses are not allowed here.", apiServer())
+		c.find(v1alpha1.CodeUnresolvedPeer, place, "No EndpointSlice of the API server's Service %s gives an address, so its own addresses are not allowed here.", snapshot.APIServerService())
 	}
 	return out
 }

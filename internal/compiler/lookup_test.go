@@ -298,3 +298,26 @@ func TestEveryFactThatMattersIsNoted(t *testing.T) {
 		}
 	}
 }
+
+// TestTheDNSThatIsFoundIsTheDNSThatIsFollowed holds the two places that know where DNS may be against each other.
+func TestTheDNSThatIsFoundIsTheDNSThatIsFollowed(t *testing.T) {
+	for _, file := range []string{"three-tier", "dns-openshift", "dns-told", "dns-by-label-both-families"} {
+		c := readCluster(t, "testdata/"+file+".in.yaml")
+		// By name alone, where a label is not what DNS is found by.
+		if file != "dns-by-label-both-families" {
+			for i := range c.facts.Services {
+				c.facts.Services[i].Labels = nil
+			}
+		}
+		work := newCompilation(c.at(c.namespaces[0]), snapshot.Profile{})
+		found := work.findDNS()
+		if len(found) == 0 {
+			t.Errorf("%s: no DNS was found", file)
+		}
+		for _, s := range found {
+			if !c.options.MayBeDNS(s.Namespace, s.Name, s.Labels) || !slices.Contains(c.options.DNSNamespaces(), s.Namespace) {
+				t.Errorf("%s: %s/%s is taken for DNS, and its changes wake nobody", file, s.Namespace, s.Name)
+			}
+		}
+	}
+}

@@ -5,6 +5,8 @@ import (
 
 	networkingv1 "k8s.io/api/networking/v1"
 
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/compiler"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
@@ -120,12 +122,15 @@ func (s ChangeSet) Len() int {
 	return n
 }
 
-// CorrectsDrift says whether a change puts right what somebody else did.
-func (s ChangeSet) CorrectsDrift() bool {
+// IsUrgent says whether the changes, made from these outputs, must not be spread over time: they put drift right, which
+// closes holes, or they race the garbage collector, which takes the policies of a profile that is gone in any order.
+func (s ChangeSet) IsUrgent(outputs []compiler.Output) bool {
 	for _, step := range s.Steps {
 		if slices.ContainsFunc(step, func(c Change) bool { return c.Drift != "" }) {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(outputs, func(o compiler.Output) bool {
+		return o.Disposition == compiler.Release || (o.Profile.Deleting && o.Profile.Key.Kind == v1alpha1.KindSegmentationProfile)
+	})
 }

@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
 )
@@ -59,7 +60,9 @@ type Facts struct {
 }
 
 // APIServerService is the Service by which pods reach the API server.
-func APIServerService() (namespace, name string) { return "default", "kubernetes" }
+func APIServerService() types.NamespacedName {
+	return types.NamespacedName{Namespace: "default", Name: "kubernetes"}
+}
 
 // FactOf returns the fact that a peer is looked up in, as seen from a namespace; ok is false for peers that need none.
 func FactOf(peer v1alpha1.Peer, namespace string, o Options) (fact Fact, ok bool) {
