@@ -81,21 +81,24 @@ var _ = Describe("An upgrade", Ordered, func() {
 		asked := len(requests())
 		runOperatorWith(ctx, fmt.Sprint("--max-writes-per-second=", perSecond))
 
-		var updated []string
-		Eventually(func() []string {
-			updated = nil
+		updated := func() []string {
+			var out []string
 			for _, namespace := range namespaces {
-				if cidrs := networkOf(ctx, namespace); slices.Contains(cidrs, "169.254.20.10/32") {
-					updated = append(updated, namespace)
+				if slices.Contains(networkOf(ctx, namespace), "169.254.20.10/32") {
+					out = append(out, namespace)
 				}
 			}
-			return updated
-		}, "30s").ShouldNot(BeEmpty())
-		Expect(len(updated)).To(BeNumerically("<", count), "the roll-out is over before it can be watched")
-		tampered := policyOf(ctx, updated[0], "default-deny")
+			return out
+		}
+		Eventually(updated, "30s").ShouldNot(BeEmpty())
+		first := updated()
+		Expect(len(first)).To(BeNumerically("<", count), "the roll-out is over before it can be watched")
+		tampered := policyOf(ctx, first[0], "default-deny")
 		patchObject(ctx, tampered, map[string]any{"spec": map[string]any{"egress": []any{map[string]any{}}}})
-		Eventually(func() int { return len(policyOf(ctx, updated[0], "default-deny").Spec.Egress) }, "1s").Should(BeZero())
+		Eventually(func() int { return len(policyOf(ctx, first[0], "default-deny").Spec.Egress) }, "1s").Should(BeZero())
 
+		// What the previous version said of the profile may still stand while the first namespaces are examined.
+		Eventually(updated, "30s").Should(HaveLen(count))
 		expectReady(ctx, profile)
 		var times []time.Time
 		for _, r := range requests()[asked:] {
