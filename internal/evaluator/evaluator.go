@@ -166,12 +166,13 @@ func (n *Namespace) decide(direction networkpolicy.Direction, pod *snapshot.Pod,
 	var sure, maybe []Rule
 	for i := range n.policies {
 		p := &n.policies[i]
-		if !p.isolates[direction] || !p.pods.Matches(labels.Set(pod.Labels)) {
+		side := p.side(direction)
+		if !side.isolates || !p.pods.Matches(labels.Set(pod.Labels)) {
 			continue
 		}
 		out.Isolating = append(out.Isolating, p.name)
-		for j := range p.rules[direction] {
-			r := &p.rules[direction][j]
+		for j := range side.rules {
+			r := &side.rules[j]
 			if !r.ports.of(destinationOf(direction, pod, other)).Contains(c.Protocol, c.Port) {
 				continue
 			}

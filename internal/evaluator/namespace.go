@@ -79,12 +79,13 @@ func (n *Namespace) Admits(direction networkpolicy.Direction, pod *snapshot.Pod,
 	var out Admission
 	for i := range n.policies {
 		p := &n.policies[i]
-		if !p.isolates[direction] || !p.pods.Matches(labels.Set(pod.Labels)) {
+		side := p.side(direction)
+		if !side.isolates || !p.pods.Matches(labels.Set(pod.Labels)) {
 			continue
 		}
 		out.Isolated = true
-		for j := range p.rules[direction] {
-			r := &p.rules[direction][j]
+		for j := range side.rules {
+			r := &side.rules[j]
 			switch fit, _ := n.fit(r, other); fit {
 			case matches:
 				out.Ports = out.Ports.Union(r.ports.of(destinationOf(direction, pod, other)))
@@ -103,9 +104,15 @@ func (n *Namespace) Admits(direction networkpolicy.Direction, pod *snapshot.Pod,
 
 // Isolates says whether a policy restricts this end of a pod.
 func (n *Namespace) Isolates(direction networkpolicy.Direction, pod *snapshot.Pod) bool {
-	return !pod.HostNetwork && slices.ContainsFunc(n.policies, func(p policy) bool {
-		return p.isolates[direction] && p.pods.Matches(labels.Set(pod.Labels))
-	})
+	if pod.HostNetwork {
+		return false
+	}
+	for i := range n.policies {
+		if p := &n.policies[i]; p.side(direction).isolates && p.pods.Matches(labels.Set(pod.Labels)) {
+			return true
+		}
+	}
+	return false
 }
 
 // destinationOf returns the pod that a connection goes to; nil when that is an address.

@@ -18,11 +18,23 @@ import (
 
 // policy is a NetworkPolicy, read.
 type policy struct {
-	name string
-	pods labels.Selector
-	// isolates and rules are by direction. Rules of a direction that is not isolated mean nothing, and are left out.
-	isolates map[networkpolicy.Direction]bool
-	rules    map[networkpolicy.Direction][]rule
+	name            string
+	pods            labels.Selector
+	ingress, egress side
+}
+
+// side is what a policy says of one direction.
+type side struct {
+	isolates bool
+	// rules are empty when the policy does not isolate: they mean nothing then.
+	rules []rule
+}
+
+func (p *policy) side(direction networkpolicy.Direction) *side {
+	if direction == networkpolicy.Ingress {
+		return &p.ingress
+	}
+	return &p.egress
 }
 
 // rule is one ingress or egress rule.
@@ -90,7 +102,7 @@ func (p ports) of(destination *snapshot.Pod) portset.Set {
 
 // readPolicy reads a NetworkPolicy, with the API server's defaults where it lacks them.
 func readPolicy(p *networkingv1.NetworkPolicy) (policy, error) {
-	out := policy{name: p.Name, isolates: map[networkpolicy.Direction]bool{}, rules: map[networkpolicy.Direction][]rule{}}
+	out := policy{name: p.Name}
 	var err error
 	if out.pods, err = selector.Compile(&p.Spec.PodSelector); err != nil {
 		return out, fmt.Errorf("podSelector: %w", err)
@@ -98,14 +110,14 @@ func readPolicy(p *networkingv1.NetworkPolicy) (policy, error) {
 	for _, t := range networkpolicy.Canonical(networkingv1.NetworkPolicySpec{PolicyTypes: p.Spec.PolicyTypes, Egress: p.Spec.Egress}).PolicyTypes {
 		switch t {
 		case networkingv1.PolicyTypeIngress:
-			out.isolates[networkpolicy.Ingress] = true
+			out.ingress.isolates = true
 			for i, r := range p.Spec.Ingress {
 				if err := out.addRule(networkpolicy.Ingress, i, r.From, r.Ports); err != nil {
 					return out, err
 				}
 			}
 		case networkingv1.PolicyTypeEgress:
-			out.isolates[networkpolicy.Egress] = true
+			out.egress.isolates = true
 			for i, r := range p.Spec.Egress {
 				if err := out.addRule(networkpolicy.Egress, i, r.To, r.Ports); err != nil {
 					return out, err
@@ -136,7 +148,8 @@ func (p *policy) addRule(direction networkpolicy.Direction, index int, peers []n
 			return fmt.Errorf("%s[%d].ports[%d]: %w", direction, index, i, err)
 		}
 	}
-	p.rules[direction] = append(p.rules[direction], r)
+	side := p.side(direction)
+	side.rules = append(side.rules, r)
 	return nil
 }
 

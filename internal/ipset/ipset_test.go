@@ -85,3 +85,14 @@ func TestBlocksHoldExactlyTheRightAddresses(t *testing.T) {
 		}
 	}
 }
+
+func TestLastAddressOfAPrefix(t *testing.T) {
+	for prefix, want := range map[string]string{
+		"0.0.0.0/0": "255.255.255.255", "10.0.0.0/8": "10.255.255.255", "10.1.2.3/32": "10.1.2.3", "10.1.2.3/31": "10.1.2.3",
+		"192.168.4.0/22": "192.168.7.255", "2001:db8::/33": "2001:db8:7fff:ffff:ffff:ffff:ffff:ffff", "::/0": "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+	} {
+		if got := Last(netip.MustParsePrefix(prefix)); got.String() != want {
+			t.Errorf("%s ends at %s, want %s", prefix, got, want)
+		}
+	}
+}
