@@ -3,10 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/netip"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -16,12 +13,11 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
-
-	"firebreak.dev/firebreak/internal/report"
 )
 
-// Pods keeps of every running pod only what counting needs, shared between pods that are alike, and its addresses: a few
-// dozen bytes a pod, where the API object takes kilobytes. It is safe for concurrent use.
+// Pods keeps of every running pod its addresses and, shared between pods that are alike, only what counting them and
+// judging their connections needs: a few hundred bytes a pod, where the API object takes kilobytes. It is safe for
+// concurrent use.
 type Pods struct {
 	mu         sync.Mutex
 	namespaces map[string]*podNamespace
@@ -43,6 +39,7 @@ type PodEvents struct {
 
 // podNamespace is the running pods of one namespace, and how many pods each class has.
 type podNamespace struct {
+	name    string
 	pods    map[string]podEntry
 	classes map[string]*podClass
 }
@@ -51,12 +48,6 @@ type podNamespace struct {
 type podEntry struct {
 	class     *podClass
 	addresses string // joined, as one string takes less room than a slice of them
-}
-
-// podClass is a class of pods under its key.
-type podClass struct {
-	report.PodClass
-	key string
 }
 
 // NewPods returns an empty store.
@@ -82,21 +73,6 @@ func (p *Pods) Run(ctx context.Context, client kubernetes.Interface) {
 
 // Synced says whether all pods have been listed once.
 func (p *Pods) Synced() bool { return p.synced.Load() }
-
-// Classes returns the running pods of a namespace by class, without order.
-func (p *Pods) Classes(namespace string) []report.PodClass {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	ns, ok := p.namespaces[namespace]
-	if !ok {
-		return nil
-	}
-	out := make([]report.PodClass, 0, len(ns.classes))
-	for _, class := range ns.classes {
-		out = append(out, class.PodClass)
-	}
-	return out
-}
 
 // Add implements cache.ReflectorStore.
 func (p *Pods) Add(obj any) error { return p.Update(obj) }
@@ -191,7 +167,7 @@ func (p *Pods) set(pod *corev1.Pod) podChange {
 	}
 	ns, ok := p.namespaces[pod.Namespace]
 	if !ok {
-		ns = &podNamespace{pods: map[string]podEntry{}, classes: map[string]*podClass{}}
+		ns = &podNamespace{name: pod.Namespace, pods: map[string]podEntry{}, classes: map[string]*podClass{}}
 		p.namespaces[pod.Namespace] = ns
 	}
 	key, addresses := classKey(pod), podAddresses(pod)
@@ -215,22 +191,6 @@ func (p *Pods) set(pod *corev1.Pod) podChange {
 	return changed
 }
 
-func (ns *podNamespace) join(key string, pod *corev1.Pod) *podClass {
-	class, ok := ns.classes[key]
-	if !ok {
-		class = &podClass{key: key, PodClass: report.PodClass{Labels: maps.Clone(pod.Labels), HostNetwork: pod.Spec.HostNetwork}}
-		ns.classes[key] = class
-	}
-	class.Count++
-	return class
-}
-
-func (ns *podNamespace) leave(class *podClass) {
-	if class.Count--; class.Count == 0 {
-		delete(ns.classes, class.key)
-	}
-}
-
 func (p *Pods) remove(name types.NamespacedName) podChange {
 	ns, ok := p.namespaces[name.Namespace]
 	if !ok {
@@ -246,15 +206,4 @@ func (p *Pods) remove(name types.NamespacedName) podChange {
 		delete(p.namespaces, name.Namespace)
 	}
 	return podChange{counts: true, addresses: p.lose(entry.addresses)}
-}
-
-// classKey is equal for pods of equal labels and network.
-func classKey(pod *corev1.Pod) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%t", pod.Spec.HostNetwork)
-	for _, k := range slices.Sorted(maps.Keys(pod.Labels)) {
-		// Neither keys nor values may contain these characters.
-		b.WriteString("\x00" + k + "=" + pod.Labels[k])
-	}
-	return b.String()
 }

@@ -13,14 +13,19 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"firebreak.dev/firebreak/internal/report"
+	"firebreak.dev/firebreak/internal/snapshot"
 )
 
-// pod returns a running pod of namespace shop with label app.
+// pod returns a running pod of namespace shop with label app, which the StatefulSet "set" made.
 func pod(name, app string) *corev1.Pod {
 	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "shop", Labels: map[string]string{"app": app}}}
+	p.OwnerReferences = madeBy("StatefulSet", "set")
 	p.Status.Phase = corev1.PodRunning
 	return p
+}
+
+func madeBy(kind, name string) []metav1.OwnerReference {
+	return []metav1.OwnerReference{{Kind: kind, Name: name, Controller: new(true)}}
 }
 
 func with(p *corev1.Pod, change func(*corev1.Pod)) *corev1.Pod {
@@ -133,7 +138,8 @@ func TestWhatIsHandedOutIsACopy(t *testing.T) {
 	}
 	original.Labels["app"] = "changed"
 	pods.Classes("shop")[0].Count = 9
-	if want := []report.PodClass{{Labels: map[string]string{"app": "web"}, Count: 1}}; !reflect.DeepEqual(pods.Classes("shop"), want) {
+	want := []snapshot.Pod{{Namespace: "shop", Labels: map[string]string{"app": "web"}, Workload: snapshot.Workload{Kind: "StatefulSet", Name: "set"}, Count: 1}}
+	if !reflect.DeepEqual(pods.Classes("shop"), want) {
 		t.Errorf("got %v", pods.Classes("shop"))
 	}
 }
@@ -214,7 +220,7 @@ func TestAddressesOfPods(t *testing.T) {
 }
 
 // BenchmarkPodsMemory reports what the store keeps of each pod, in bytes: of 100,000 pods in 100 namespaces, ten alike
-// each, with the labels that Deployments give.
+// each, with the labels that Deployments give and two ports.
 func BenchmarkPodsMemory(b *testing.B) {
 	const total = 100_000
 	for b.Loop() {
@@ -224,8 +230,11 @@ func BenchmarkPodsMemory(b *testing.B) {
 			app := fmt.Sprintf("application-%d", i/10%100)
 			err := pods.Add(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 				Name: fmt.Sprintf("%s-5d8f7c9b6d-%05d", app, i), Namespace: fmt.Sprintf("namespace-%d", i/1000),
-				Labels: map[string]string{"app.kubernetes.io/name": app, "app.kubernetes.io/part-of": "shop", "pod-template-hash": "5d8f7c9b6d"},
-			}, Status: corev1.PodStatus{PodIPs: []corev1.PodIP{{IP: fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255)}}}})
+				Labels:          map[string]string{"app.kubernetes.io/name": app, "app.kubernetes.io/part-of": "shop", "pod-template-hash": "5d8f7c9b6d"},
+				OwnerReferences: madeBy("ReplicaSet", app+"-5d8f7c9b6d"),
+			}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Ports: []corev1.ContainerPort{
+				{Name: "http", ContainerPort: 8080, Protocol: corev1.ProtocolTCP}, {Name: "metrics", ContainerPort: 9090, Protocol: corev1.ProtocolTCP},
+			}}}}, Status: corev1.PodStatus{PodIPs: []corev1.PodIP{{IP: fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255)}}}})
 			if err != nil {
 				b.Fatal(err)
 			}

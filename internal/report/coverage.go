@@ -67,6 +67,7 @@ func coverNamespace(ns NamespaceFacts, counts []tierCount, overlaps map[[2]strin
 		}
 	}
 	for _, class := range ns.Pods {
+		class.Count = max(class.Count, 1)
 		var in []int
 		for _, i := range here {
 			if counts[i].selector.Matches(labels.Set(class.Labels)) {
@@ -82,7 +83,7 @@ func coverNamespace(ns NamespaceFacts, counts []tierCount, overlaps map[[2]strin
 }
 
 // countClass counts pods that are alike for the tiers that they are in.
-func countClass(namespace string, class PodClass, counts []tierCount, in []int, overlaps map[[2]string]string) {
+func countClass(namespace string, class snapshot.Pod, counts []tierCount, in []int, overlaps map[[2]string]string) {
 	for n, i := range in {
 		count := &counts[i]
 		if class.HostNetwork {

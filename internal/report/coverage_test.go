@@ -11,11 +11,11 @@ import (
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
-func pods(count int, labels map[string]string) PodClass {
-	return PodClass{Labels: labels, Count: count}
+func pods(count int, labels map[string]string) snapshot.Pod {
+	return snapshot.Pod{Labels: labels, Count: count}
 }
 
-func onHost(c PodClass) PodClass {
+func onHost(c snapshot.Pod) snapshot.Pod {
 	c.HostNetwork = true
 	return c
 }
@@ -24,21 +24,21 @@ func TestCoverage(t *testing.T) {
 	web, db := map[string]string{"app": "web"}, map[string]string{"also": "db"}
 	both := map[string]string{"app": "web", "also": "db"}
 	for name, c := range map[string]struct {
-		pods    []PodClass
+		pods    []snapshot.Pod
 		covered string
 		tiers   []v1alpha1.TierStatus
 	}{
-		"every tier has pods": {[]PodClass{pods(2, web), pods(1, db), pods(9, nil)}, "True Covered: Every tier selects pods, and no pod is in two tiers or on the host network.",
+		"every tier has pods": {[]snapshot.Pod{pods(2, web), pods(1, db), pods(9, nil)}, "True Covered: Every tier selects pods, and no pod is in two tiers or on the host network.",
 			[]v1alpha1.TierStatus{{Name: "web", Pods: 2, Namespaces: 1}, {Name: "db", Pods: 1, Namespaces: 1}}},
-		"a tier has none": {[]PodClass{pods(2, web)}, "False TierSelectsNothing: Tier db selects no pod; compare its podSelector with the labels of the pods that are meant.",
+		"a tier has none": {[]snapshot.Pod{pods(2, web)}, "False TierSelectsNothing: Tier db selects no pod; compare its podSelector with the labels of the pods that are meant.",
 			[]v1alpha1.TierStatus{{Name: "web", Pods: 2, Namespaces: 1}, {Name: "db", Namespaces: 1}}},
 		"no tier has any": {nil, "False TierSelectsNothing: Tier db selects no pod; compare its podSelector with the labels of the pods that are meant. (And 1 more.)",
 			[]v1alpha1.TierStatus{{Name: "web", Namespaces: 1}, {Name: "db", Namespaces: 1}}},
-		"a pod is in two tiers": {[]PodClass{pods(2, web), pods(1, both), pods(1, db)}, "False TiersOverlap: Tiers web and db select the same pods, which may do what either may; make the podSelectors exclude each other.",
+		"a pod is in two tiers": {[]snapshot.Pod{pods(2, web), pods(1, both), pods(1, db)}, "False TiersOverlap: Tiers web and db select the same pods, which may do what either may; make the podSelectors exclude each other.",
 			[]v1alpha1.TierStatus{{Name: "web", Pods: 3, Namespaces: 1}, {Name: "db", Pods: 2, Namespaces: 1}}},
-		"a pod is on the host network": {[]PodClass{pods(2, web), onHost(pods(1, web)), pods(1, db)}, "False HostNetworkPod: Tier web selects pods on the host network, which NetworkPolicies do not govern; move them off it or narrow the podSelector.",
+		"a pod is on the host network": {[]snapshot.Pod{pods(2, web), onHost(pods(1, web)), pods(1, db)}, "False HostNetworkPod: Tier web selects pods on the host network, which NetworkPolicies do not govern; move them off it or narrow the podSelector.",
 			[]v1alpha1.TierStatus{{Name: "web", Pods: 2, Namespaces: 1}, {Name: "db", Pods: 1, Namespaces: 1}}},
-		"a tier has pods on the host network alone": {[]PodClass{onHost(pods(1, web)), pods(1, db)}, "False HostNetworkPod: Tier web selects pods on the host network, which NetworkPolicies do not govern; move them off it or narrow the podSelector.",
+		"a tier has pods on the host network alone": {[]snapshot.Pod{onHost(pods(1, web)), pods(1, db)}, "False HostNetworkPod: Tier web selects pods on the host network, which NetworkPolicies do not govern; move them off it or narrow the podSelector.",
 			[]v1alpha1.TierStatus{{Name: "web", Namespaces: 1}, {Name: "db", Pods: 1, Namespaces: 1}}},
 	} {
 		t.Run(name, func(t *testing.T) {

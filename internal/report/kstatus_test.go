@@ -97,7 +97,7 @@ func drawNamespace(random *rand.Rand, p snapshot.Profile, i int, healthy bool) N
 	ns := NamespaceFacts{Namespace: snapshot.Namespace{Name: fmt.Sprint("ns", i)}}
 	ns.Protected = random.IntN(8) == 0
 	if random.IntN(3) > 0 {
-		ns.Pods = []PodClass{{Labels: map[string]string{"app": "web"}, Count: 1 + random.IntN(3), HostNetwork: random.IntN(6) == 0}}
+		ns.Pods = []snapshot.Pod{{Labels: map[string]string{"app": "web"}, Count: 1 + random.IntN(3), HostNetwork: random.IntN(6) == 0}}
 	}
 	if random.IntN(5) == 0 {
 		return ns

@@ -5,21 +5,22 @@ import (
 	"testing"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/snapshot"
 )
 
 func TestPodsThatNoTierSelectsStayOpen(t *testing.T) {
 	web, other := map[string]string{"app": "web"}, map[string]string{"app": "other"}
 	tiers := func(i *Input) { i.Profile.Isolation = v1alpha1.IsolationTiers }
-	one := func(classes ...PodClass) Input {
+	one := func(classes ...snapshot.Pod) Input {
 		input := changed(in(shop(), came(Applied, 1)), tiers)
 		input.Namespaces[0].Pods = classes
 		return input
 	}
-	many := func(first ...PodClass) Input {
+	many := func(first ...snapshot.Pod) Input {
 		input := changed(in(baseline(), came(Applied, 1), came(Applied, 1), came(Applied, 1)), tiers)
 		input.Namespaces[0].Pods = first
-		input.Namespaces[1].Pods = []PodClass{pods(2, other), pods(1, nil)}
-		input.Namespaces[2].Pods = []PodClass{pods(5, other)}
+		input.Namespaces[1].Pods = []snapshot.Pod{pods(2, other), pods(1, nil)}
+		input.Namespaces[2].Pods = []snapshot.Pod{pods(5, other)}
 		return input
 	}
 	const says = ", and with isolation Tiers it leaves them open; add a tier for them, or use isolation Namespace."

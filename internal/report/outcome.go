@@ -83,15 +83,8 @@ type NamespaceFacts struct {
 	Protected bool
 	// Outcome is nil when the namespace was not yet examined.
 	Outcome *Outcome
-	// Pods are the running pods, by class; nil when there are none.
-	Pods []PodClass
-}
-
-// PodClass is a number of pods that are alike in all that matters here.
-type PodClass struct {
-	Labels      map[string]string
-	HostNetwork bool
-	Count       int
+	// Pods are the running pods, in classes of pods that are alike; nil when there are none.
+	Pods []snapshot.Pod
 }
 
 // Input is what a status is made from.

@@ -48,7 +48,7 @@ func in(p snapshot.Profile, outcomes ...*Outcome) Input {
 		}
 		input.Namespaces = append(input.Namespaces, NamespaceFacts{
 			Namespace: snapshot.Namespace{Name: name}, Outcome: o,
-			Pods: []PodClass{{Labels: map[string]string{"app": "web"}, Count: 2}},
+			Pods: []snapshot.Pod{{Labels: map[string]string{"app": "web"}, Count: 2}},
 		})
 	}
 	return input
