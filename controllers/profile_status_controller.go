@@ -45,6 +45,7 @@ type ProfileStatusReconciler struct {
 	ledger  *ledger.Ledger
 	pods    *cluster.Pods
 	plugins *cluster.Plugins
+	others  *cluster.OtherPolicies
 	events  *events.Recorder
 	metrics *metrics.Metrics
 	writes  *statusClock

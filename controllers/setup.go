@@ -82,6 +82,10 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	if err != nil {
 		return err
 	}
+	others, err := watchOtherPolicies(mgr, func(namespace string) { queues.onOtherPolicies(namespace, reader) })
+	if err != nil {
+		return err
+	}
 	recorder := events.NewRecorder(mgr.GetEventRecorder("firebreak"))
 	record := ledger.New(queues.onOutcome)
 	meter := metrics.New(mgr.Elected(), time.Now)
@@ -92,8 +96,8 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	}
 	for _, kind := range []v1alpha1.Kind{v1alpha1.KindSegmentationProfile, v1alpha1.KindClusterSegmentationProfile} {
 		r := &ProfileStatusReconciler{
-			kind: kind, client: mgr.GetClient(), reader: reader, ledger: record, pods: pods, plugins: plugins, events: recorder,
-			metrics: meter, writes: newStatusClock(),
+			kind: kind, client: mgr.GetClient(), reader: reader, ledger: record, pods: pods, plugins: plugins, others: others,
+			events: recorder, metrics: meter, writes: newStatusClock(),
 		}
 		if err := r.setup(mgr, o, queues); err != nil {
 			return fmt.Errorf("set up the status controller of %s: %w", kind, err)

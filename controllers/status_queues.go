@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -43,8 +44,23 @@ func (s *statusQueues) onOutcome(key snapshot.ProfileKey) { s.add(key, foldDelay
 
 // onPods wakes the profiles that count the pods of a namespace.
 func (s *statusQueues) onPods(namespace string, reader *cluster.Reader) {
+	s.profilesOf(namespace, reader, podDelay)
+}
+
+// onOtherPolicies wakes the profiles of a namespace in which other policies came or went, or every profile when those are
+// in no namespace, or cannot be read.
+func (s *statusQueues) onOtherPolicies(namespace string, reader *cluster.Reader) {
+	if namespace == metav1.NamespaceAll {
+		s.allProfiles(reader)
+		return
+	}
+	s.profilesOf(namespace, reader, foldDelay)
+}
+
+// profilesOf wakes the profiles that apply to a namespace.
+func (s *statusQueues) profilesOf(namespace string, reader *cluster.Reader, after time.Duration) {
 	ctx := context.Background()
-	s.segmentationProfiles(ctx, reader, podDelay, client.InNamespace(namespace))
+	s.segmentationProfiles(ctx, reader, after, client.InNamespace(namespace))
 	ns, err := reader.Namespace(ctx, namespace)
 	if err != nil || ns == nil {
 		return
@@ -55,12 +71,12 @@ func (s *statusQueues) onPods(namespace string, reader *cluster.Reader) {
 	}
 	for _, p := range profiles {
 		if selects, err := p.Selects(*ns); selects && err == nil {
-			s.add(p.Key, podDelay)
+			s.add(p.Key, after)
 		}
 	}
 }
 
-// allProfiles wakes every profile: all pods are known now.
+// allProfiles wakes every profile.
 func (s *statusQueues) allProfiles(reader *cluster.Reader) {
 	ctx := context.Background()
 	s.segmentationProfiles(ctx, reader, foldDelay)
