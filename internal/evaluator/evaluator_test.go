@@ -103,6 +103,7 @@ func TestWhatAPolicyMeans(t *testing.T) {
 		"and not the source's":                                     {"{podSelector: {}, policyTypes: [Egress], egress: [{ports: [{port: http}]}]}", "shop/api", "data/db", 8080, "TCP", Denied, NotIsolated},
 		"a name of another protocol is no port":                    {"{" + toWeb + "ingress: [{ports: [{port: dns}]}]}", "shop/api", "shop/web", 53, "TCP", NotIsolated, Denied},
 		"a name means nothing towards an address":                  {"{podSelector: {}, policyTypes: [Egress], egress: [{ports: [{port: http}]}]}", "shop/api", "1.2.3.4", 8080, "TCP", Denied, NotIsolated},
+		"nor towards a pod on the host network":                    {"{podSelector: {}, policyTypes: [Egress], egress: [{ports: [{port: http}]}]}", "shop/api", "shop/agent", 8080, "TCP", Denied, NotIsolated},
 		"an ipBlock holds addresses":                               {"{" + toWeb + "ingress: [{from: [{ipBlock: {cidr: 1.2.0.0/16}}]}]}", "1.2.3.4", "shop/web", 80, "TCP", NotIsolated, Allowed},
 		"but for its exceptions":                                   {"{" + toWeb + "ingress: [{from: [{ipBlock: {cidr: 1.2.0.0/16, except: [1.2.3.0/24]}}]}]}", "1.2.3.4", "shop/web", 80, "TCP", NotIsolated, Denied},
 		"an exception of one block is none of another":             {"{" + toWeb + "ingress: [{from: [{ipBlock: {cidr: 1.2.0.0/16, except: [1.2.3.0/24]}}, {ipBlock: {cidr: 1.2.3.4/32}}]}]}", "1.2.3.4", "shop/web", 80, "TCP", NotIsolated, Allowed},

@@ -83,11 +83,12 @@ type portName struct {
 	name     string
 }
 
-// of returns the ports of a rule at a destination. Names mean nothing at an address, which is nil here. A name that several
-// containers give to different numbers stands for all of them.
+// of returns the ports of a rule at a destination. Names mean nothing at an address, which is nil here, nor at a pod on the
+// host network, which is its node's address to policies. A name that several containers give to different numbers stands
+// for all of them.
 func (p ports) of(destination *snapshot.Pod) portset.Set {
 	out := p.numbers
-	if destination == nil {
+	if destination == nil || destination.HostNetwork {
 		return out
 	}
 	for _, n := range p.names {
