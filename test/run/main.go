@@ -4,9 +4,10 @@
 //
 // It runs `go test` with the race detector and in shuffled order: first, side by side, the packages whose tests need
 // nothing but Go; then one by one those that start a control plane, so that they do not starve each other. Which are
-// which it sees from what their tests import; -plain leaves the latter out. A failed test is shown in full. The last
-// line reads "N passed, N failed", or "N passed, N failed, N skipped", and counts every subtest and every Ginkgo spec
-// as one. The exit code is 0 only if something ran and nothing failed.
+// which it sees from what their tests import; -plain leaves the latter out. A pattern may lead into a module of its own, such
+// as ./test/witness/...; then each group runs one module after the other. A failed test is shown in
+// full. The last line reads "N passed, N failed", or "N passed, N failed, N skipped", and counts every subtest and every
+// Ginkgo spec as one. The exit code is 0 only if something ran and nothing failed.
 package main
 
 import (
@@ -58,11 +59,11 @@ func run(ctx context.Context, out io.Writer, plain bool, patterns []string) (boo
 	return r.summarize() && err == nil, err
 }
 
-// goTest runs `go test` over packages of a group, side by side. A failure that the report knows of is no error.
-func goTest(ctx context.Context, r *report, g *group, packages []string) error {
-	args := slices.Concat([]string{"test", "-json", "-race", "-shuffle=on"}, g.flags, packages, g.binaryFlags)
+// goTest runs `go test` over a batch of a group, side by side. A failure that the report knows of is no error.
+func goTest(ctx context.Context, r *report, g *group, b batch) error {
+	args := slices.Concat([]string{"test", "-json", "-race", "-shuffle=on"}, g.flags, b.packages, g.binaryFlags)
 	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Stderr = os.Stderr
+	cmd.Dir, cmd.Stderr = b.module, os.Stderr
 	// The report is read in files and on terminals alike.
 	cmd.Env = append(os.Environ(), "GINKGO_NO_COLOR=TRUE")
 	stdout, err := cmd.StdoutPipe()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 )
@@ -139,15 +140,47 @@ FAIL! -- 1 Passed | 1 Failed | 1 Pending | 1 Skipped
 }
 
 func TestPackagesAreGroupedByWhatTheirTestsNeed(t *testing.T) {
-	list := "m/a testing\n" +
-		"m/b testing " + ginkgoImport + "\n" +
-		harnessImport + " testing " + harnessImport + "\n" +
-		"m/c " + envtestImport + " " + ginkgoImport + "\n"
-	var got []string
-	for _, g := range groupPackages(list) {
-		got = append(got, strings.Join(g.packages, ","))
+	lists := map[string]string{
+		".": "m/a testing\n" +
+			"m/b testing " + ginkgoImport + "\n" +
+			harnessImport + " testing " + harnessImport + "\n" +
+			"m/c " + envtestImport + " " + ginkgoImport + "\n" +
+			"m/d testing\n" +
+			"m/e " + envtestImport + " " + ginkgoImport + "\n",
+		"test/n": "m/test/n testing\n",
 	}
-	if want := "m/a;m/b;" + harnessImport + ";m/c"; strings.Join(got, ";") != want {
+	var got []string
+	for _, g := range groupPackages(lists) {
+		for _, b := range g.batches() {
+			got = append(got, b.module+" "+strings.Join(b.packages, ","))
+		}
+	}
+	if want := ". m/a,m/d;test/n m/test/n;. m/b;. " + harnessImport + ";. m/c;. m/e"; strings.Join(got, ";") != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestAPatternLeadsIntoTheModuleItIsAbout(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.MkdirAll("test/n/deep", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("test/n/go.mod", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for pattern, want := range map[string]string{
+		"./...":             ". ./...",
+		".":                 ". .",
+		"m/a":               ". m/a",
+		"./test/...":        ". ./test/...",
+		"./test/n/...":      "test/n ./...",
+		"./test/n":          "test/n .",
+		"./test/n/deep/...": "test/n ./deep/...",
+		"./test/next":       ". ./test/next",
+	} {
+		module, within, err := splitPattern(pattern)
+		if got := module + " " + within; err != nil || got != want {
+			t.Errorf("%s: got %q and %v, want %q", pattern, got, err, want)
+		}
 	}
 }
