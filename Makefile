@@ -10,6 +10,8 @@ FUZZTIME ?= 30s
 # The kubectl that install and deploy use. It talks to whatever cluster your kubeconfig points at.
 KUBECTL ?= kubectl
 
+# TEST_MODULES are those with tests, which "./..." does not reach.
+TEST_MODULES = test/witness
 GO_MODULES = $(patsubst %/go.mod,%,$(patsubst go.mod,./go.mod,$(shell git ls-files '*go.mod')))
 
 ##@ Use
@@ -31,11 +33,15 @@ demo: ## See Firebreak at work on a control plane of its own; KEEP=1 leaves it r
 
 .PHONY: test
 test: controlplane bin/promtool bin/helm ## Run every test, with the race detector
-	@go run ./test/run ./...
+	@go run ./test/run ./... $(TEST_MODULES:%=./%/...)
 
 .PHONY: test-unit
 test-unit: ## Run the tests that need nothing but Go
-	@go run ./test/run -plain ./...
+	@go run ./test/run -plain ./... $(TEST_MODULES:%=./%/...)
+
+.PHONY: test-witness
+test-witness: ## Hold the evaluator against the engine of kube-network-policies
+	@go run ./test/run ./test/witness/...
 
 .PHONY: test-crd
 test-crd: controlplane ## Run the tests of the CRDs' schema and rules
@@ -88,7 +94,7 @@ verify-modules:
 verify-code: lint
 	@unformatted=$$(git ls-files -z '*.go' | xargs -0 gofmt -l); \
 	if [ -n "$$unformatted" ]; then echo "Not formatted, run \"make fmt\":"; echo "$$unformatted"; exit 1; fi
-	go vet ./...
+	@for module in . $(TEST_MODULES); do echo "go vet in $$module"; (cd "$$module" && go vet ./...); done
 
 .PHONY: generate
 generate: bin/crd-ref-docs ## Generate deepcopy code, CRDs, the API reference and the chart's copies
@@ -105,7 +111,10 @@ generate: bin/crd-ref-docs ## Generate deepcopy code, CRDs, the API reference an
 
 .PHONY: lint
 lint: bin/golangci-lint ## Run the linters
-	bin/golangci-lint run ./...
+	@for module in . $(TEST_MODULES); do \
+	  echo "golangci-lint run in $$module"; \
+	  (cd "$$module" && "$(CURDIR)/bin/golangci-lint" run ./...); \
+	done
 
 .PHONY: fmt
 fmt: bin/golangci-lint ## Format the code
