@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"firebreak.dev/firebreak/internal/snapshot"
+	"firebreak.dev/firebreak/test/random"
 )
 
 func readFile(t testing.TB, name string) string {
@@ -41,13 +42,13 @@ func FuzzCompile(f *testing.F) {
 		if !ok {
 			return
 		}
-		for _, ns := range c.namespaces {
-			s := c.at(ns)
+		for _, ns := range c.Namespaces {
+			s := c.At(ns)
 			for _, o := range Compile(s) {
 				if err := sound(s, o); err != nil {
 					t.Errorf("%s in %s: %v", o.Profile.Key, ns.Name, err)
 				}
-				if err := bothEnds(c, s, o); err != nil {
+				if err := bothEnds(c.Cluster, s, o); err != nil {
 					t.Errorf("%s in %s: %v", o.Profile.Key, ns.Name, err)
 				}
 			}
@@ -58,7 +59,7 @@ func FuzzCompile(f *testing.F) {
 // fuzzedCluster reads profiles, namespaces and options; false when they cannot be read. The DNS Service is always the
 // same: the rest comes from the API server, which has checked it.
 func fuzzedCluster(data []byte) (cluster, bool) {
-	c := cluster{options: snapshot.DefaultOptions("firebreak-system")}
+	c := cluster{random.Cluster{Options: snapshot.DefaultOptions("firebreak-system")}}
 	documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(data)))
 	for {
 		document, err := documents.Read()
@@ -76,8 +77,8 @@ func fuzzedCluster(data []byte) (cluster, bool) {
 			return c, false
 		}
 	}
-	c.namespaces = append(c.namespaces, snapshot.Namespace{Name: "shop", Labels: map[string]string{"kubernetes.io/metadata.name": "shop"}})
-	c.facts.Services = []corev1.Service{{
+	c.Namespaces = append(c.Namespaces, snapshot.Namespace{Name: "shop", Labels: map[string]string{"kubernetes.io/metadata.name": "shop"}})
+	c.Facts.Services = []corev1.Service{{
 		ObjectMeta: metav1.ObjectMeta{Name: "kube-dns", Namespace: "kube-system"},
 		Spec: corev1.ServiceSpec{
 			Selector: map[string]string{"k8s-app": "kube-dns"}, ClusterIP: "10.96.0.10",

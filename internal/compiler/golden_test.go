@@ -11,7 +11,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -26,6 +25,7 @@ import (
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/snapshot"
 	"firebreak.dev/firebreak/internal/validation"
+	"firebreak.dev/firebreak/test/random"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -42,29 +42,7 @@ type options struct {
 }
 
 // cluster is what a golden input describes.
-type cluster struct {
-	namespaces []snapshot.Namespace
-	profiles   []snapshot.Profile
-	facts      snapshot.Facts
-	options    snapshot.Options
-}
-
-// at returns the snapshot of one namespace.
-func (c cluster) at(ns snapshot.Namespace) snapshot.Snapshot {
-	s := snapshot.Snapshot{Namespace: ns, Facts: c.facts, Options: c.options}
-	for _, p := range c.profiles {
-		if p.Key.Namespace != "" {
-			s.Facts.RemoteProfiles = append(slices.Clone(s.Facts.RemoteProfiles), p)
-		}
-	}
-	for _, p := range c.profiles {
-		if p.Key.Namespace == "" || p.Key.Namespace == ns.Name {
-			s.Profiles = append(s.Profiles, p)
-		}
-	}
-	slices.SortFunc(s.Profiles, snapshot.Profile.Compare)
-	return s
-}
+type cluster struct{ random.Cluster }
 
 func TestGolden(t *testing.T) {
 	inputs, err := filepath.Glob("testdata/*.in.yaml")
@@ -97,7 +75,7 @@ func mustBeGolden(t *testing.T, file string, got []byte) {
 
 func readCluster(t *testing.T, file string) cluster {
 	t.Helper()
-	c := cluster{options: snapshot.DefaultOptions("firebreak-system")}
+	c := cluster{random.Cluster{Options: snapshot.DefaultOptions("firebreak-system")}}
 	c.readFile(t, file)
 	return c
 }
@@ -132,30 +110,30 @@ func (c *cluster) add(document []byte) error {
 		return read(document, func(ns corev1.Namespace) {
 			labels := map[string]string{"kubernetes.io/metadata.name": ns.Name}
 			maps.Copy(labels, ns.Labels)
-			c.namespaces = append(c.namespaces, snapshot.Namespace{Name: ns.Name, Labels: labels})
+			c.Namespaces = append(c.Namespaces, snapshot.Namespace{Name: ns.Name, Labels: labels})
 		})
 	case "Service":
-		return read(document, func(s corev1.Service) { c.facts.Services = append(c.facts.Services, s) })
+		return read(document, func(s corev1.Service) { c.Facts.Services = append(c.Facts.Services, s) })
 	case "EndpointSlice":
-		return read(document, func(s discoveryv1.EndpointSlice) { c.facts.EndpointSlices = append(c.facts.EndpointSlices, s) })
+		return read(document, func(s discoveryv1.EndpointSlice) { c.Facts.EndpointSlices = append(c.Facts.EndpointSlices, s) })
 	case "Node":
 		return read(document, func(n corev1.Node) {
-			c.facts.Nodes = append(c.facts.Nodes, snapshot.FromNode(&n))
-			c.facts.ClusterRanges = append(c.facts.ClusterRanges, snapshot.PublicRangesOfNode(&n)...)
+			c.Facts.Nodes = append(c.Facts.Nodes, snapshot.FromNode(&n))
+			c.Facts.ClusterRanges = append(c.Facts.ClusterRanges, snapshot.PublicRangesOfNode(&n)...)
 		})
 	case "ServiceCIDR":
 		return read(document, func(s networkingv1.ServiceCIDR) {
-			c.facts.ClusterRanges = append(c.facts.ClusterRanges, snapshot.PublicRangesOfServices(&s)...)
+			c.Facts.ClusterRanges = append(c.Facts.ClusterRanges, snapshot.PublicRangesOfServices(&s)...)
 		})
 	case "Pod":
 		return read(document, c.addPod)
 	case string(v1alpha1.KindSegmentationProfile):
 		return read(document, func(p v1alpha1.SegmentationProfile) {
-			c.profiles = append(c.profiles, snapshot.FromSegmentationProfile(&p))
+			c.Profiles = append(c.Profiles, snapshot.FromSegmentationProfile(&p))
 		})
 	case string(v1alpha1.KindClusterSegmentationProfile):
 		return read(document, func(p v1alpha1.ClusterSegmentationProfile) {
-			c.profiles = append(c.profiles, snapshot.FromClusterSegmentationProfile(&p))
+			c.Profiles = append(c.Profiles, snapshot.FromClusterSegmentationProfile(&p))
 		})
 	case "Options":
 		return c.addOptions(document)
@@ -171,11 +149,11 @@ func read[T any](document []byte, add func(T)) error {
 }
 
 func (c *cluster) addPod(p corev1.Pod) {
-	if c.facts.PodAddresses == nil {
-		c.facts.PodAddresses = map[netip.Addr]bool{}
+	if c.Facts.PodAddresses == nil {
+		c.Facts.PodAddresses = map[netip.Addr]bool{}
 	}
 	for _, ip := range p.Status.PodIPs {
-		c.facts.PodAddresses[netip.MustParseAddr(ip.IP)] = true
+		c.Facts.PodAddresses[netip.MustParseAddr(ip.IP)] = true
 	}
 }
 
@@ -186,19 +164,19 @@ func (c *cluster) addOptions(document []byte) error {
 	}
 	for _, name := range o.DNSServices {
 		namespace, service, _ := strings.Cut(name, "/")
-		c.options.DNSServices = append(c.options.DNSServices, types.NamespacedName{Namespace: namespace, Name: service})
+		c.Options.DNSServices = append(c.Options.DNSServices, types.NamespacedName{Namespace: namespace, Name: service})
 	}
 	if o.NodeLocalDNS != nil {
-		c.options.NodeLocalDNS = nil
+		c.Options.NodeLocalDNS = nil
 	}
 	for _, text := range o.NodeLocalDNS {
 		addr, err := netip.ParseAddr(text)
 		if err != nil {
 			return err
 		}
-		c.options.NodeLocalDNS = append(c.options.NodeLocalDNS, addr)
+		c.Options.NodeLocalDNS = append(c.Options.NodeLocalDNS, addr)
 	}
-	for text, to := range map[*[]string]*[]netip.Prefix{&o.ClusterCIDRs: &c.options.ClusterCIDRs, &o.NodeCIDRs: &c.options.NodeCIDRs} {
+	for text, to := range map[*[]string]*[]netip.Prefix{&o.ClusterCIDRs: &c.Options.ClusterCIDRs, &o.NodeCIDRs: &c.Options.NodeCIDRs} {
 		for _, item := range *text {
 			prefix, err := netip.ParsePrefix(item)
 			if err != nil {
@@ -207,8 +185,8 @@ func (c *cluster) addOptions(document []byte) error {
 			*to = append(*to, prefix)
 		}
 	}
-	c.options.ProtectedNamespaces = append(c.options.ProtectedNamespaces, o.Protected...)
-	c.options.AllowNAT64 = o.AllowNAT64
+	c.Options.ProtectedNamespaces = append(c.Options.ProtectedNamespaces, o.Protected...)
+	c.Options.AllowNAT64 = o.AllowNAT64
 	return nil
 }
 
@@ -227,8 +205,8 @@ func render(t *testing.T, c cluster) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	var outcomes []outcome
-	for _, ns := range c.namespaces {
-		for _, o := range Compile(c.at(ns)) {
+	for _, ns := range c.Namespaces {
+		for _, o := range Compile(c.At(ns)) {
 			for _, policy := range o.Policies {
 				out.WriteString(toYAML(t, policy) + "---\n")
 			}

@@ -16,6 +16,7 @@ import (
 	"firebreak.dev/firebreak/internal/networkpolicy"
 	"firebreak.dev/firebreak/internal/selector"
 	"firebreak.dev/firebreak/internal/snapshot"
+	"firebreak.dev/firebreak/test/random"
 )
 
 // TestLookedUpPeersOfRandomProfiles holds what is opened towards looked-up peers against another reading of what they
@@ -25,9 +26,9 @@ func TestLookedUpPeersOfRandomProfiles(t *testing.T) {
 	t.Logf("seed %d", seed)
 	opened, unresolved := 0, 0
 	for number := range uint64(cases) {
-		c := newDrawer(seed, number).cluster()
-		for _, ns := range c.namespaces {
-			s := c.at(ns)
+		c := random.New(seed, number).Cluster()
+		for _, ns := range c.Namespaces {
+			s := c.At(ns)
 			for _, o := range Compile(s) {
 				if o.Disposition != Enforce {
 					continue
@@ -237,7 +238,7 @@ func host(ip string) networkingv1.NetworkPolicyPeer {
 }
 
 // noOtherHosts checks that every address that is open by itself is one of these, or the cluster's DNS. Ranges that
-// profiles name are shorter. Joined node addresses are as well, and must consist of node addresses.
+// profiles and flags name are shorter. Joined node addresses are as well, and must consist of node addresses.
 func (r reading) noOtherHosts(spec networkingv1.NetworkPolicySpec, hosts map[string]bool) error {
 	for _, s := range r.snapshot.Facts.Services {
 		if s.Namespace == "kube-system" {
@@ -253,7 +254,7 @@ func (r reading) noOtherHosts(spec networkingv1.NetworkPolicySpec, hosts map[str
 		}
 		cidr := netip.MustParsePrefix(peer.IPBlock.CIDR)
 		nodes := netip.MustParsePrefix("192.168.0.0/24")
-		if cidr.Bits() < 24 || (!cidr.IsSingleIP() && !nodes.Contains(cidr.Addr())) {
+		if slices.Contains(r.snapshot.Options.NodeCIDRs, cidr) || cidr.Bits() < 24 || (!cidr.IsSingleIP() && !nodes.Contains(cidr.Addr())) {
 			continue
 		}
 		for addr := cidr.Addr(); cidr.Contains(addr); addr = addr.Next() {
@@ -279,8 +280,8 @@ func TestEveryFactThatMattersIsNoted(t *testing.T) {
 	} {
 		c := readCluster(t, "testdata/"+file+".in.yaml")
 		var got []snapshot.Fact
-		for _, ns := range c.namespaces {
-			s := c.at(ns)
+		for _, ns := range c.Namespaces {
+			s := c.At(ns)
 			for _, o := range Compile(s) {
 				got = append(got, o.Facts...)
 				for _, fact := range o.Facts {
@@ -305,17 +306,17 @@ func TestTheDNSThatIsFoundIsTheDNSThatIsFollowed(t *testing.T) {
 		c := readCluster(t, "testdata/"+file+".in.yaml")
 		// By name alone, where a label is not what DNS is found by.
 		if file != "dns-by-label-both-families" {
-			for i := range c.facts.Services {
-				c.facts.Services[i].Labels = nil
+			for i := range c.Facts.Services {
+				c.Facts.Services[i].Labels = nil
 			}
 		}
-		work := newCompilation(c.at(c.namespaces[0]), snapshot.Profile{})
+		work := newCompilation(c.At(c.Namespaces[0]), snapshot.Profile{})
 		found := work.findDNS()
 		if len(found) == 0 {
 			t.Errorf("%s: no DNS was found", file)
 		}
 		for _, s := range found {
-			if !c.options.MayBeDNS(s.Namespace, s.Name, s.Labels) || !slices.Contains(c.options.DNSNamespaces(), s.Namespace) {
+			if !c.Options.MayBeDNS(s.Namespace, s.Name, s.Labels) || !slices.Contains(c.Options.DNSNamespaces(), s.Namespace) {
 				t.Errorf("%s: %s/%s is taken for DNS, and its changes wake nobody", file, s.Namespace, s.Name)
 			}
 		}

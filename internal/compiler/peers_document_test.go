@@ -81,11 +81,11 @@ func entryText(t *testing.T, file, entry string) string {
 // They are those of the first namespace where each tier has any.
 func rulesOfEntry(t *testing.T, c cluster, file, entry string) string {
 	t.Helper()
-	profiles := aloneWith(entry, readSamples(t, file).profiles)
+	profiles := aloneWith(entry, readSamples(t, file).Profiles)
 	var out strings.Builder
 	done := map[string]bool{}
-	for _, ns := range c.namespaces {
-		s := c.at(ns)
+	for _, ns := range c.Namespaces {
+		s := c.At(ns)
 		s.Profiles = profiles
 		for _, o := range Compile(s) {
 			for _, policy := range o.Policies {

@@ -15,6 +15,7 @@ import (
 	"firebreak.dev/firebreak/internal/selector"
 	"firebreak.dev/firebreak/internal/snapshot"
 	"firebreak.dev/firebreak/internal/validation"
+	"firebreak.dev/firebreak/test/random"
 )
 
 // cases is the number of random clusters of each property.
@@ -26,12 +27,12 @@ func TestPoliciesOfRandomProfiles(t *testing.T) {
 	t.Logf("seed %d", seed)
 	policies, enforced := 0, 0
 	for number := range uint64(cases) {
-		d := newDrawer(seed, number)
-		c := d.cluster()
-		again := d.shuffled(c)
-		for _, ns := range c.namespaces {
-			s := c.at(ns)
-			outputs, others := Compile(s), Compile(again.at(ns))
+		d := random.New(seed, number)
+		c := d.Cluster()
+		again := d.Shuffled(c)
+		for _, ns := range c.Namespaces {
+			s := c.At(ns)
+			outputs, others := Compile(s), Compile(again.At(ns))
 			names := map[string]bool{}
 			for i, o := range outputs {
 				if errs := validation.Validate(o.Profile); len(errs) > 0 {
@@ -166,7 +167,7 @@ func hasAnywhere(peers []v1alpha1.Peer) bool {
 
 // bothEnds checks that every entry from one tier to another is open at each end that lives in the namespace, on the
 // ports that are meant, towards exactly the namespaces that are meant.
-func bothEnds(c cluster, s snapshot.Snapshot, o Output) error {
+func bothEnds(c random.Cluster, s snapshot.Snapshot, o Output) error {
 	if o.Disposition != Enforce {
 		return nil
 	}
@@ -195,7 +196,7 @@ func bothEnds(c cluster, s snapshot.Snapshot, o Output) error {
 }
 
 // opened checks that the policy of tier here opens ports towards tier there.
-func opened(c cluster, s snapshot.Snapshot, o Output, here, there v1alpha1.ClusterTier, direction networkpolicy.Direction, ports []v1alpha1.Port) error {
+func opened(c random.Cluster, s snapshot.Snapshot, o Output, here, there v1alpha1.ClusterTier, direction networkpolicy.Direction, ports []v1alpha1.Port) error {
 	i := slices.IndexFunc(o.Policies, func(p networkingv1.NetworkPolicy) bool { return p.Labels[v1alpha1.LabelTier] == here.Name })
 	if lives, err := snapshot.TierLivesIn(here, s.Namespace); err != nil || lives != (i >= 0) {
 		return fmt.Errorf("tier %s lives here: %t; it has a policy: %t", here.Name, lives, i >= 0)
@@ -234,11 +235,11 @@ func peersOf(spec networkingv1.NetworkPolicySpec, direction networkpolicy.Direct
 }
 
 // stands says whether a peer of a policy stands for a tier: its pods, in exactly the namespaces where they are meant.
-func stands(c cluster, s snapshot.Snapshot, p snapshot.Profile, here, there v1alpha1.ClusterTier, peer networkingv1.NetworkPolicyPeer) bool {
+func stands(c random.Cluster, s snapshot.Snapshot, p snapshot.Profile, here, there v1alpha1.ClusterTier, peer networkingv1.NetworkPolicyPeer) bool {
 	if peer.PodSelector == nil || networkpolicy.Key(peer.PodSelector) != networkpolicy.Key(selector.FromAPI(there.PodSelector)) {
 		return false
 	}
-	for _, ns := range c.namespaces {
+	for _, ns := range c.Namespaces {
 		selects, err1 := p.Selects(ns)
 		lives, err2 := snapshot.TierLivesIn(there, ns)
 		want := selects && lives && !s.Options.Protected(ns.Name)

@@ -47,9 +47,9 @@ func readSamples(t *testing.T, files ...string) cluster {
 			c.readFile(t, filepath.Join(samplesDir, file))
 		}
 	}
-	for i := range c.profiles {
+	for i := range c.Profiles {
 		// What the API server gives to each.
-		c.profiles[i].UID, c.profiles[i].Generation = types.UID("uid-of-"+c.profiles[i].Key.Name), 1
+		c.Profiles[i].UID, c.Profiles[i].Generation = types.UID("uid-of-"+c.Profiles[i].Key.Name), 1
 	}
 	return c
 }
@@ -62,8 +62,8 @@ func TestTheSamplesWordForWord(t *testing.T) {
 func TestEverySampleActsAndFindsWhatItRefersTo(t *testing.T) {
 	c := readSamples(t)
 	acts := map[string]bool{}
-	for _, ns := range c.namespaces {
-		for _, o := range Compile(c.at(ns)) {
+	for _, ns := range c.Namespaces {
+		for _, o := range Compile(c.At(ns)) {
 			for _, f := range o.Findings {
 				if f.Code == v1alpha1.CodeUnresolvedPeer || f.Code == v1alpha1.CodeDNSNotFound {
 					t.Errorf("%s: %s: %s", o.Profile.Key, f.Place, f.Message)
@@ -74,7 +74,7 @@ func TestEverySampleActsAndFindsWhatItRefersTo(t *testing.T) {
 			}
 		}
 	}
-	for _, p := range c.profiles {
+	for _, p := range c.Profiles {
 		if !acts[p.Key.String()] {
 			t.Errorf("%s acts nowhere", p.Key)
 		}

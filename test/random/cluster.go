@@ -1,0 +1,107 @@
+package random
+
+import (
+	"net/netip"
+	"slices"
+
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+// Cluster is a cluster.
+type Cluster struct {
+	Namespaces []snapshot.Namespace
+	// Profiles are valid. Those of the namespaced kind are in the first namespace.
+	Profiles []snapshot.Profile
+	Pods     []snapshot.Pod
+	// Policies are those that nobody compiled.
+	Policies []*networkingv1.NetworkPolicy
+	// Facts are what Profiles are looked up in. RemoteProfiles are none of them: At adds these.
+	Facts   snapshot.Facts
+	Options snapshot.Options
+}
+
+// At returns what is known when a namespace is decided about.
+func (c Cluster) At(ns snapshot.Namespace) snapshot.Snapshot {
+	s := snapshot.Snapshot{Namespace: ns, Facts: c.Facts, Options: c.Options}
+	s.Facts.RemoteProfiles = slices.Clone(s.Facts.RemoteProfiles)
+	for _, p := range c.Profiles {
+		if p.Key.Namespace != "" {
+			s.Facts.RemoteProfiles = append(s.Facts.RemoteProfiles, p)
+		}
+		if p.Key.Namespace == "" || p.Key.Namespace == ns.Name {
+			s.Profiles = append(s.Profiles, p)
+		}
+	}
+	for _, policy := range c.Policies {
+		if policy.Namespace == ns.Name {
+			s.Policies = append(s.Policies, policy)
+		}
+	}
+	slices.SortFunc(s.Profiles, snapshot.Profile.Compare)
+	return s
+}
+
+// Cluster draws the namespaces shop, data and kube-system, of which the last is protected, with pods, up to three profiles of
+// either kind, DNS, Services, nodes, and flags. It draws no Policies.
+func (d Drawer) Cluster() Cluster {
+	c := Cluster{Namespaces: d.namespaces(), Options: d.options()}
+	for i := range 1 + d.IntN(3) {
+		c.Profiles = append(c.Profiles, d.Profile(i))
+	}
+	c.Facts = d.facts()
+	c.Pods = d.pods(c.Namespaces)
+	c.Facts.PodAddresses = podAddresses(c.Pods)
+	return c
+}
+
+// Foreign draws a cluster in which there are NetworkPolicies that somebody else wrote, up to six, and no profile.
+func (d Drawer) Foreign() Cluster {
+	c := Cluster{Namespaces: d.namespaces(), Options: d.options()}
+	c.Pods = d.pods(c.Namespaces)
+	for i := range 1 + d.IntN(6) {
+		c.Policies = append(c.Policies, d.Policy(OneOf(d, c.Namespaces...).Name, i))
+	}
+	return c
+}
+
+func (d Drawer) namespaces() []snapshot.Namespace {
+	var out []snapshot.Namespace
+	for _, name := range []string{"shop", "data", "kube-system"} {
+		labels := map[string]string{"kubernetes.io/metadata.name": name}
+		if d.oneIn(2) {
+			labels["team"] = OneOf(d, "a", "b")
+		}
+		if d.oneIn(4) {
+			labels["other"] = "x"
+		}
+		out = append(out, snapshot.Namespace{Name: name, Labels: labels})
+	}
+	return out
+}
+
+func (d Drawer) options() snapshot.Options {
+	o := snapshot.DefaultOptions("firebreak-system")
+	if d.oneIn(4) {
+		o.NodeLocalDNS = nil
+	}
+	if d.oneIn(4) {
+		o.ClusterCIDRs = []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("2001:db8::/32")}
+	}
+	if d.oneIn(6) {
+		o.NodeCIDRs = []netip.Prefix{netip.MustParsePrefix("192.168.0.0/24"), netip.MustParsePrefix("198.51.100.0/28")}
+	}
+	o.AllowNAT64 = d.oneIn(4)
+	return o
+}
+
+// Shuffled returns the cluster with every list whose order means nothing in another order.
+func (d Drawer) Shuffled(c Cluster) Cluster {
+	out := Cluster{Facts: d.shuffledFacts(c.Facts), Options: c.Options}
+	out.Namespaces, out.Pods, out.Policies = Shuffled(d, c.Namespaces), Shuffled(d, c.Pods), Shuffled(d, c.Policies)
+	for _, p := range Shuffled(d, c.Profiles) {
+		out.Profiles = append(out.Profiles, d.shuffledProfile(p))
+	}
+	return out
+}
