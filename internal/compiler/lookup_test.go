@@ -241,7 +241,7 @@ func host(ip string) networkingv1.NetworkPolicyPeer {
 // profiles and flags name are shorter. Joined node addresses are as well, and must consist of node addresses.
 func (r reading) noOtherHosts(spec networkingv1.NetworkPolicySpec, hosts map[string]bool) error {
 	for _, s := range r.snapshot.Facts.Services {
-		if s.Namespace == "kube-system" {
+		if s.Namespace == "kube-system" || s.Namespace == "openshift-dns" {
 			for _, ip := range s.Spec.ClusterIPs {
 				hosts[ip+"/32"], hosts[ip+"/128"] = true, true
 			}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"firebreak.dev/firebreak/internal/snapshot"
 )
@@ -12,7 +13,7 @@ import (
 // Cluster is a cluster.
 type Cluster struct {
 	Namespaces []snapshot.Namespace
-	// Profiles are valid. Those of the namespaced kind are in the first namespace.
+	// Profiles are valid. Those of the namespaced kind are in shop or data.
 	Profiles []snapshot.Profile
 	Pods     []snapshot.Pod
 	// Policies are those that nobody compiled.
@@ -47,7 +48,7 @@ func (c Cluster) At(ns snapshot.Namespace) snapshot.Snapshot {
 // either kind, DNS, Services, nodes, and flags. It draws no Policies.
 func (d Drawer) Cluster() Cluster {
 	c := Cluster{Namespaces: d.namespaces(), Options: d.options()}
-	for i := range 1 + d.IntN(3) {
+	for i := range OneOf(d, 1, 1, 1, 2, 2, 3) {
 		c.Profiles = append(c.Profiles, d.Profile(i))
 	}
 	c.Facts = d.facts()
@@ -91,6 +92,12 @@ func (d Drawer) options() snapshot.Options {
 	}
 	if d.oneIn(6) {
 		o.NodeCIDRs = []netip.Prefix{netip.MustParsePrefix("192.168.0.0/24"), netip.MustParsePrefix("198.51.100.0/28")}
+	}
+	if d.oneIn(8) {
+		o.DNSServices = OneOf(d,
+			[]types.NamespacedName{{Namespace: "kube-system", Name: "dns1"}},
+			[]types.NamespacedName{{Namespace: "openshift-dns", Name: "dns-default"}, {Namespace: "kube-system", Name: "kube-dns"}},
+		)
 	}
 	o.AllowNAT64 = d.oneIn(4)
 	return o

@@ -72,8 +72,11 @@ func (d Drawer) dnsServices() []corev1.Service {
 		s := corev1.Service{ObjectMeta: metav1.ObjectMeta{
 			Name: OneOf(d, "kube-dns", "coredns"), Namespace: "kube-system", Labels: map[string]string{"k8s-app": "kube-dns"},
 		}}
-		if i > 0 {
+		switch {
+		case i > 0:
 			s.Name = fmt.Sprint("dns", i)
+		case d.oneIn(4):
+			s.Namespace, s.Name = "openshift-dns", "dns-default"
 		}
 		s.Spec.Selector = OneOf(d, nil, map[string]string{"k8s-app": "kube-dns"})
 		s.Spec.ClusterIPs = OneOf(d, []string{"None"}, []string{"10.96.0.10"}, []string{"10.96.0.10", "fd00::a"})

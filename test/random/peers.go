@@ -91,6 +91,6 @@ func (d Drawer) ownPorts() v1alpha1.Peer {
 		return v1alpha1.Peer{Service: &v1alpha1.ServicePeer{Name: OneOf(d, "s0", "s1", "s2"), Namespace: OneOf(d, "", "shop", "data")}}
 	}
 	return v1alpha1.Peer{RemoteTier: &v1alpha1.RemoteTierPeer{
-		Namespace: "shop", Profile: OneOf(d, "p0", "p1", "a-b0", "web.v10"), Tier: OneOf(d, "t0", "t1", "t2"),
+		Namespace: OneOf(d, "shop", "shop", "data"), Profile: OneOf(d, "p0", "p1", "a-b0", "web.v10"), Tier: OneOf(d, "t0", "t1", "t2"),
 	}}
 }

@@ -16,7 +16,7 @@ import (
 // others. Tiers may overlap, and may be empty.
 func (d Drawer) Profile(number int) snapshot.Profile {
 	p := snapshot.Profile{UID: types.UID(fmt.Sprint("uid", number)), Generation: int64(1 + d.IntN(9))}
-	p.Key = snapshot.ProfileKey{Kind: v1alpha1.KindSegmentationProfile, Namespace: "shop", Name: fmt.Sprint(OneOf(d, "p", "web.v1", "a-b"), number)}
+	p.Key = snapshot.ProfileKey{Kind: v1alpha1.KindSegmentationProfile, Namespace: OneOf(d, "shop", "shop", "data"), Name: fmt.Sprint(OneOf(d, "p", "web.v1", "a-b"), number)}
 	if d.IntN(2) == 0 {
 		p.Key.Kind, p.Key.Namespace = v1alpha1.KindClusterSegmentationProfile, ""
 		p.NamespaceSelector = OneOf(d, &v1alpha1.LabelSelector{}, d.selector("team"))
@@ -25,10 +25,10 @@ func (d Drawer) Profile(number int) snapshot.Profile {
 	p.DeletionPolicy = OneOf(d, v1alpha1.DeletionPolicyDelete, v1alpha1.DeletionPolicyRetain)
 	p.Isolation = OneOf(d, v1alpha1.IsolationNamespace, v1alpha1.IsolationTiers)
 	p.DNS = OneOf(d, v1alpha1.DNSCluster, v1alpha1.DNSNone, v1alpha1.DNSAny)
-	for i := range 1 + d.IntN(4) {
+	for i := range OneOf(d, 1, 2, 2, 3, 3, 4) {
 		p.Tiers = append(p.Tiers, d.tier(i, p.Key.Kind))
 	}
-	for i := range d.IntN(6) {
+	for i := range OneOf(d, 0, 1, 2, 3, 4) {
 		p.Allow = append(p.Allow, d.entry(i, p))
 	}
 	return p

@@ -1,0 +1,218 @@
+package semantics_test
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"firebreak.dev/firebreak/internal/compiler"
+	"firebreak.dev/firebreak/internal/evaluator"
+	"firebreak.dev/firebreak/internal/portset"
+	"firebreak.dev/firebreak/internal/snapshot"
+	"firebreak.dev/firebreak/test/random"
+)
+
+// TestPoliciesMeanWhatProfilesSay compiles random clusters and holds every connection between two of their pods, on every port,
+// and some between pods and addresses, against the reading.
+func TestPoliciesMeanWhatProfilesSay(t *testing.T) {
+	var all tally
+	eachCase(t, func(number uint64) error {
+		c := random.New(*seed, number).Cluster()
+		seen, err := agree(c, number)
+		all.add(seen)
+		if err == nil {
+			return nil
+		}
+		small := shrunk(c, func(c random.Cluster) bool { _, err := agree(c, number); return err != nil })
+		_, err = agree(small, number)
+		return fmt.Errorf("%w\nA smaller cluster that fails:\n%s", err, describe(small))
+	})
+	if all.mustProveMuch(t); *onlyCase < 0 && all.counts.unknown == 0 {
+		t.Error("no connection depends on the network plugin")
+	}
+}
+
+// counts are what was compared. Pairs of pods are allowed on some port, or unknown on some, or denied on all; addresses are the
+// connections from or to an address that were allowed, and shut those that were denied.
+type counts struct{ open, allowed, unknown, denied, addresses, shut int }
+
+// tally adds counts up. It is safe for use side by side.
+type tally struct {
+	mu     sync.Mutex
+	counts counts
+}
+
+func (t *tally) add(c counts) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counts.open += c.open
+	t.counts.allowed += c.allowed
+	t.counts.unknown += c.unknown
+	t.counts.denied += c.denied
+	t.counts.addresses += c.addresses
+	t.counts.shut += c.shut
+}
+
+// mustProveMuch fails a test that has compared too little of some sort.
+func (t *tally) mustProveMuch(test *testing.T) {
+	c := t.counts
+	test.Logf("%+v", c)
+	if *onlyCase < 0 && min(c.allowed, c.denied, c.addresses, c.shut) < int(*cases)/10 {
+		test.Errorf("this proves little: %+v", c)
+	}
+}
+
+// compiled returns all policies that the enforced profiles of a cluster come to.
+func compiled(c random.Cluster) []*networkingv1.NetworkPolicy {
+	var out []*networkingv1.NetworkPolicy
+	for _, ns := range c.Namespaces {
+		for _, o := range compiler.Compile(c.At(ns)) {
+			if o.Disposition == compiler.Enforce {
+				for i := range o.Policies {
+					out = append(out, &o.Policies[i])
+				}
+			}
+		}
+	}
+	return out
+}
+
+// agree returns what was compared, and where the compiled policies of a cluster mean something else than its profiles say.
+func agree(c random.Cluster, number uint64) (counts, error) {
+	var seen counts
+	e, err := evaluator.New(evaluator.World{Namespaces: c.Namespaces, Pods: c.Pods, Policies: compiled(c)})
+	if err != nil {
+		return seen, err
+	}
+	profiles := read(c)
+	matrix := e.Matrix()
+	classOf := classes(matrix)
+	for i := range c.Pods {
+		for j := range c.Pods {
+			source, destination := &c.Pods[i], &c.Pods[j]
+			if i == j || source.Completed || destination.Completed {
+				continue // The matrix says nothing of these; Evaluate is asked below.
+			}
+			want := profiles.between(party{pod: source}, party{pod: destination})
+			got := matrix.Between(classOf[i], classOf[j])
+			if !got.Allowed.Equal(want.allowed) || !got.Undecidable.Equal(want.unknown) {
+				return seen, fmt.Errorf("from %s to %s the profiles allow %s (%s if the plugin does), the policies %s (%s)",
+					source.Name, destination.Name, want.allowed, want.unknown, got.Allowed, got.Undecidable)
+			}
+			seen.count(want)
+		}
+	}
+	return seen, evaluated(e, profiles, random.New(*seed, number), &seen)
+}
+
+func (c *counts) count(pair said) {
+	switch {
+	case pair.allowed.IsAll():
+		c.open++
+	case !pair.allowed.IsEmpty():
+		c.allowed++
+	case !pair.unknown.IsEmpty():
+		c.unknown++
+	default:
+		c.denied++
+	}
+}
+
+// classes returns the class of each pod by its index.
+func classes(m *evaluator.Matrix) map[int]int {
+	out := map[int]int{}
+	for i, class := range m.Classes() {
+		for _, member := range class.Members {
+			out[member] = i
+		}
+	}
+	return out
+}
+
+// evaluated asks about single connections: of each pod with itself, another pod, and an address, on some ports at which the
+// answer may change.
+func evaluated(e *evaluator.Evaluator, profiles *reading, d random.Drawer, seen *counts) error {
+	for i := range profiles.Pods {
+		pod := party{pod: &profiles.Pods[i]}
+		other := party{pod: &profiles.Pods[d.IntN(len(profiles.Pods))]}
+		outside := party{addr: random.OneOf(d, interesting(profiles.Cluster)...)}
+		for _, ends := range [][2]party{{pod, pod}, {pod, other}, {outside, pod}, {pod, outside}} {
+			want := profiles.between(ends[0], ends[1])
+			connection := evaluator.Connection{Source: endpoint(ends[0]), Destination: endpoint(ends[1])}
+			for _, at := range bounds(d, want) {
+				connection.Protocol, connection.Port = at.Protocol, at.First
+				verdict := want.verdict(at.Protocol, at.First)
+				if got := e.Evaluate(connection).Verdict(); got != verdict {
+					return fmt.Errorf("from %s to %s on %s: the profiles say %s, the policies %s", ends[0], ends[1], at, verdict, got)
+				}
+				switch {
+				case ends[0].pod != nil && ends[1].pod != nil || want.allowed.IsAll():
+				case verdict == evaluator.Allowed:
+					seen.addresses++
+				default:
+					seen.shut++
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func endpoint(p party) evaluator.Endpoint { return evaluator.Endpoint{Pod: p.pod, Address: p.addr} }
+
+func (p party) String() string {
+	if p.pod != nil {
+		return p.pod.Name
+	}
+	return p.addr.String()
+}
+
+func (s said) verdict(protocol corev1.Protocol, port int32) evaluator.Verdict {
+	switch {
+	case s.allowed.Contains(protocol, port):
+		return evaluator.Allowed
+	case s.unknown.Contains(protocol, port):
+		return evaluator.Undecidable
+	}
+	return evaluator.Denied
+}
+
+// bounds returns, as ranges of one port each, a port that any cluster has to do with, and some at which what is said changes,
+// with their neighbours.
+func bounds(d random.Drawer, s said) []portset.Range {
+	out := []portset.Range{{Protocol: random.OneOf(d, portset.Protocols()...), First: random.OneOf[int32](d, 1, 53, 80, 443, 8080, 65535)}}
+	ranges := append(s.allowed.Ranges(), s.unknown.Ranges()...)
+	for range min(2, len(ranges)) {
+		r := random.OneOf(d, ranges...)
+		for _, port := range []int32{r.First - 1, r.First, r.Last, r.Last + 1} {
+			if port >= portset.First && port <= portset.Last {
+				out = append(out, portset.Range{Protocol: r.Protocol, First: port})
+			}
+		}
+	}
+	for i := range out {
+		out[i].Last = out[i].First
+	}
+	return out
+}
+
+// interesting returns addresses that are no pod's: some that the cluster knows, and some that it does not.
+func interesting(c random.Cluster) []netip.Addr {
+	var out []netip.Addr
+	for _, text := range []string{
+		"8.8.8.8", "128.0.0.1", "192.0.2.0", "192.0.2.7", "192.0.2.77", "192.0.2.255", "203.0.113.10", "203.0.113.70", "198.51.100.3",
+		"10.0.0.0", "10.9.9.9", "100.64.0.1", "169.254.20.10", "169.254.169.254", "224.0.0.1", "255.255.255.255", "192.168.0.1", "192.168.0.200",
+		"10.96.0.1", "10.96.0.10", "10.96.1.1", "fd00::1", "fd00::7", "fd00::a", "2001:db8::1", "2001:db8:1::1", "2606:4700::1", "2a00::1",
+		"64:ff9b::a00:1", "fe80::1",
+	} {
+		out = append(out, netip.MustParseAddr(text))
+	}
+	return slices.DeleteFunc(out, func(a netip.Addr) bool {
+		return slices.ContainsFunc(c.Pods, func(p snapshot.Pod) bool { return slices.Contains(p.Addresses, a) })
+	})
+}
