@@ -16,7 +16,7 @@ import (
 func (d Drawer) facts() snapshot.Facts {
 	f := snapshot.Facts{Services: d.dnsServices()}
 	for _, namespace := range []string{"shop", "data"} {
-		for i := range d.IntN(3) {
+		for i := range 1 + d.IntN(2) {
 			s := d.service(namespace, fmt.Sprint("s", i))
 			f.Services = append(f.Services, s)
 			for range d.IntN(3) {

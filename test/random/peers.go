@@ -19,10 +19,12 @@ func (d Drawer) entry(number int, p snapshot.Profile) v1alpha1.AllowEntry {
 	if portless || d.oneIn(2) {
 		entry.Ports = d.ports(true)
 	}
-	switch d.IntN(3) {
-	case 0:
+	switch d.IntN(8) {
+	case 0, 1, 2:
 		entry.From = d.strangers()
-	case 1:
+	case 3:
+		entry.To, entry.Ports = []v1alpha1.Peer{d.ownPorts(), d.ownPorts()}, OneOf(d, nil, nil, d.ports(true))
+	case 4, 5:
 		entry.To, entry.Ports = d.strangers(), d.ports(false)
 		if slices.ContainsFunc(entry.To, func(p v1alpha1.Peer) bool { return p.KubeAPIServer != nil }) {
 			// It brings its own ports, so only others that do may stand beside it.
@@ -88,9 +90,9 @@ func (d Drawer) lookedUp() v1alpha1.Peer {
 // ownPorts draws a peer that has ports of its own.
 func (d Drawer) ownPorts() v1alpha1.Peer {
 	if d.IntN(2) == 0 {
-		return v1alpha1.Peer{Service: &v1alpha1.ServicePeer{Name: OneOf(d, "s0", "s1", "s2"), Namespace: OneOf(d, "", "shop", "data")}}
+		return v1alpha1.Peer{Service: &v1alpha1.ServicePeer{Name: OneOf(d, "s0", "s0", "s1", "s2"), Namespace: OneOf(d, "", "shop", "data")}}
 	}
 	return v1alpha1.Peer{RemoteTier: &v1alpha1.RemoteTierPeer{
-		Namespace: OneOf(d, "shop", "shop", "data"), Profile: OneOf(d, "p0", "p1", "a-b0", "web.v10"), Tier: OneOf(d, "t0", "t1", "t2"),
+		Namespace: OneOf(d, "shop", "shop", "data"), Profile: OneOf(d, "p0", "p0", "p1", "web.v10"), Tier: OneOf(d, "t0", "t0", "t1", "t2"),
 	}}
 }

@@ -16,7 +16,7 @@ import (
 // others. Tiers may overlap, and may be empty.
 func (d Drawer) Profile(number int) snapshot.Profile {
 	p := snapshot.Profile{UID: types.UID(fmt.Sprint("uid", number)), Generation: int64(1 + d.IntN(9))}
-	p.Key = snapshot.ProfileKey{Kind: v1alpha1.KindSegmentationProfile, Namespace: OneOf(d, "shop", "shop", "data"), Name: fmt.Sprint(OneOf(d, "p", "web.v1", "a-b"), number)}
+	p.Key = snapshot.ProfileKey{Kind: v1alpha1.KindSegmentationProfile, Namespace: OneOf(d, "shop", "shop", "data"), Name: fmt.Sprint(OneOf(d, "p", "p", "web.v1", "a-b"), number)}
 	if d.IntN(2) == 0 {
 		p.Key.Kind, p.Key.Namespace = v1alpha1.KindClusterSegmentationProfile, ""
 		p.NamespaceSelector = OneOf(d, &v1alpha1.LabelSelector{}, d.selector("team"))
