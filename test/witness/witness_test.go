@@ -15,7 +15,6 @@ import (
 // witness answers what the evaluator answers, by the engine alone. What the engine does not say, because it is one plugin
 // and knows no third verdict, is found by asking it about other policies.
 type witness struct {
-	world evaluator.World
 	// hidden are the addresses of pods whose addresses the evaluator is not told.
 	hidden map[string]netip.Addr
 	// asWritten has the policies as they are. bare has them without their rules: what it denies is isolated. noBlocks and
@@ -27,7 +26,7 @@ type witness struct {
 func hiddenRange() netip.Prefix { return netip.MustParsePrefix("198.18.0.0/24") }
 
 func newWitness(world evaluator.World) (*witness, error) {
-	w := &witness{world: world, hidden: map[string]netip.Addr{}}
+	w := &witness{hidden: map[string]netip.Addr{}}
 	told := slices.Clone(world.Pods)
 	for i := range told {
 		if pod := &told[i]; pod.Addresses == nil {
