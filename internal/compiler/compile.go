@@ -41,6 +41,8 @@ type Output struct {
 	TooLarge string
 	// Policies are sorted by name; empty for Freeze, Remove and Release.
 	Policies []networkingv1.NetworkPolicy
+	// Flows are what the policies open, in the order of tiers and entries; empty like Policies.
+	Flows []Flow
 	// Findings of the compilation, sorted.
 	Findings []v1alpha1.Finding
 	// Facts are those that the policies and findings depend on, sorted.
@@ -80,12 +82,12 @@ func compileProfile(s snapshot.Snapshot, p snapshot.Profile) Output {
 	switch {
 	case errors.As(err, &tooLarge):
 		// The facts found so far are what made it too large: when one changes, it may no longer be.
-		out.Disposition, out.TooLarge = Freeze, tooLarge.message
+		out.Disposition, out.TooLarge, c.flows = Freeze, tooLarge.message, nil
 		c.find(v1alpha1.CodePolicyTooLarge, tooLarge.place, "%s", tooLarge.message)
 	case err != nil:
 		return Output{Profile: p, Disposition: Freeze, Selected: out.Selected}
 	}
-	out.Policies, out.Findings = policies, finding.Sort(c.findings)
+	out.Policies, out.Flows, out.Findings = policies, c.flows, finding.Sort(c.findings)
 	out.Facts = slices.SortedFunc(maps.Keys(c.facts), snapshot.Fact.Compare)
 	return out
 }
@@ -135,6 +137,7 @@ func Parting(p snapshot.Profile) Disposition {
 type compilation struct {
 	snapshot snapshot.Snapshot
 	profile  snapshot.Profile
+	flows    []Flow
 	findings []v1alpha1.Finding
 	facts    map[snapshot.Fact]bool
 	memo     memo
@@ -169,6 +172,9 @@ func (c *compilation) policies() ([]networkingv1.NetworkPolicy, error) {
 		policy := c.tierPolicy(tier, rules, flows)
 		c.checkSize(tier, policy, flows)
 		policies = append(policies, policy)
+		for _, f := range flows {
+			c.flows = append(c.flows, Flow{tier.Name, f.entry, f.direction, f.peers.peers, f.ports})
+		}
 	}
 	if c.profile.Isolation == v1alpha1.IsolationNamespace {
 		policies = append(policies, c.defaultDeny())

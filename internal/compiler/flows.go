@@ -7,9 +7,24 @@ import (
 	"firebreak.dev/firebreak/internal/networkpolicy"
 )
 
-// flow is what one end of an allow entry, or DNS, opens at a tier.
+// EntryDNS stands for the name of an entry where a tier's dns opens a flow. No entry can bear it: it is in capitals.
+const EntryDNS = "DNS"
+
+// Flow is what an allow entry, or DNS, opens at a tier in one direction. A flow that opens nothing is none.
+type Flow struct {
+	Tier string
+	// Entry is the name of the allow entry, or EntryDNS.
+	Entry     string
+	Direction networkpolicy.Direction
+	// Peers are the other ends; empty for everybody.
+	Peers []networkingv1.NetworkPolicyPeer
+	// Ports are those of the destinations, at least one.
+	Ports []v1alpha1.Port
+}
+
+// flow is a Flow while its tier is being compiled.
 type flow struct {
-	// entry is the name of the allow entry, or "DNS".
+	// entry is the name of the allow entry, or EntryDNS.
 	entry     string
 	direction networkpolicy.Direction
 	peers     peerSet
@@ -31,7 +46,7 @@ func (c *compilation) tierFlows(tier v1alpha1.ClusterTier) ([]flow, error) {
 			return nil, c.policyTooLarge(tier, flows)
 		}
 	}
-	return append(flows, from("DNS", c.dnsFlows(tier))...), nil
+	return append(flows, from(EntryDNS, c.dnsFlows(tier))...), nil
 }
 
 func (c *compilation) ingressFlows(tier v1alpha1.ClusterTier, entry v1alpha1.AllowEntry) []flow {
