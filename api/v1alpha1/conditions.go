@@ -12,7 +12,7 @@ const (
 	ConditionStalled      = "Stalled"
 )
 
-// The reasons that conditions give. Where ResolvedRefs and Covered are False, the reason is the code of the first finding.
+// The reasons that conditions give. Where ResolvedRefs, Isolated and Covered are False, the reason is the code of the first finding.
 const (
 	ReasonPending            = "Pending"
 	ReasonApplied            = "Applied"
@@ -28,5 +28,7 @@ const (
 	ReasonValid              = "Valid"
 	ReasonResolved           = "Resolved"
 	ReasonCovered            = "Covered"
-	ReasonNotEvaluated       = "NotEvaluated"
+	ReasonIsolated           = "Isolated"
+	ReasonUndecidable        = "Undecidable"
+	ReasonOtherPolicyAPI     = "OtherPolicyAPI"
 )

@@ -39,6 +39,14 @@ const (
 	CodeUncoveredPods FindingCode = "UncoveredPods"
 	// CodeNotEnforced: no network plugin that is known to enforce NetworkPolicies was seen.
 	CodeNotEnforced FindingCode = "NotEnforced"
+	// CodeForeignPolicyWidens: a policy that is not ours admits, for a pod of a profile, a connection that no profile declares.
+	CodeForeignPolicyWidens FindingCode = "ForeignPolicyWidens"
+	// CodeWidenedByProfile: another profile of the namespace admits, for a pod of this one, a connection that this one does not.
+	CodeWidenedByProfile FindingCode = "WidenedByProfile"
+	// CodePolicyMistake: a policy that is not ours, and that may select a pod of a profile, says what was hardly meant.
+	CodePolicyMistake FindingCode = "PolicyMistake"
+	// CodeHalfOpen: a flow is open at this profile's end, and something else closes the other end.
+	CodeHalfOpen FindingCode = "HalfOpen"
 	// CodeUnresolvedPeer: something that an entry refers to does not resolve to an address or a pod.
 	CodeUnresolvedPeer FindingCode = "UnresolvedPeer"
 	// CodeFrozenPolicies: policies stay as they are although the profile no longer stands behind them.

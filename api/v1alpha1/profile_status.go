@@ -12,9 +12,10 @@ type ProfileStatus struct {
 
 	// conditions says what holds. Ready: in every selected namespace the live
 	// policies equal the desired ones. Accepted: the spec is valid. ResolvedRefs:
-	// everything it refers to was found. Covered: every tier selects pods, no pod
-	// is in two tiers, none is on the host network. Reconciling and Stalled are
-	// present only while they are true.
+	// everything it refers to was found. Isolated: no other NetworkPolicy admits,
+	// for a pod of this profile, a connection that no profile declares. Covered:
+	// every tier selects pods, no pod is in two tiers, none is on the host network.
+	// Reconciling and Stalled are present only while they are true.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -110,6 +111,47 @@ type PreviewStatus struct {
 	Update int32 `json:"update"`
 	// delete is the number of policies that would be deleted.
 	Delete int32 `json:"delete"`
+	// connections says which connections of the pods that run now would be cut and
+	// opened, given everything else that is in force. Refreshed as pods and
+	// policies change. Missing until every namespace has been looked at.
+	// +optional
+	Connections *PreviewConnections `json:"connections,omitempty"`
+}
+
+// PreviewConnections says which connections mode Enforce would cut and open.
+// Of the ports, those count that the destination's containers declare; all of
+// them, where they declare none.
+type PreviewConnections struct {
+	// cut is the number of connections that are possible now and would not be any
+	// more, counted by pairs of workloads.
+	Cut int32 `json:"cut"`
+	// opened is the number of connections that would become possible, counted by
+	// pairs of workloads.
+	Opened int32 `json:"opened"`
+	// cuts lists some of the connections that would be cut, at most 20: those
+	// within a namespace first.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=20
+	Cuts []PreviewConnection `json:"cuts,omitempty"`
+	// opens lists some of the connections that would be opened, at most 20.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=20
+	Opens []PreviewConnection `json:"opens,omitempty"`
+}
+
+// PreviewConnection is a connection between two workloads or tiers.
+type PreviewConnection struct {
+	// namespace is the namespace in which the profile would cut or open it.
+	Namespace string `json:"namespace"`
+	// from is the source: a tier, a workload such as "Deployment legacy-worker",
+	// or who else is meant.
+	From string `json:"from"`
+	// to is the destination.
+	To string `json:"to"`
+	// ports are the ports, such as "TCP/5432".
+	Ports string `json:"ports"`
 }
 
 // Severity says how urgent a finding is.

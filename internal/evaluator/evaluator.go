@@ -164,15 +164,11 @@ func (e *Evaluator) decide(direction networkpolicy.Direction, end, other Endpoin
 func (n *Namespace) decide(direction networkpolicy.Direction, pod *snapshot.Pod, other Other, c Connection) Decision {
 	var out Decision
 	var sure, maybe []Rule
-	for i := range n.policies {
+	for _, i := range selectedBy(n, direction, pod) {
 		p := &n.policies[i]
-		side := p.side(direction)
-		if !side.isolates || !p.pods.Matches(labels.Set(pod.Labels)) {
-			continue
-		}
 		out.Isolating = append(out.Isolating, p.name)
-		for j := range side.rules {
-			r := &side.rules[j]
+		for j := range p.side(direction).rules {
+			r := &p.side(direction).rules[j]
 			if !r.ports.of(destinationOf(direction, pod, other)).Contains(c.Protocol, c.Port) {
 				continue
 			}

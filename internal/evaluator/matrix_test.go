@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"reflect"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -229,11 +228,9 @@ func BenchmarkMatrix(b *testing.B) {
 	}
 }
 
-// TestTheMatrixIsComputedByClass would take hours by pairs of pods. The bound is generous: it tells a wrong order of growth,
-// not a slow machine.
+// TestTheMatrixIsComputedByClass would take hours by pairs of pods.
 func TestTheMatrixIsComputedByClass(t *testing.T) {
 	w := clusterOf(1000, 20)
-	began := time.Now()
 	e, err := New(w)
 	if err != nil {
 		t.Fatal(err)
@@ -243,7 +240,7 @@ func TestTheMatrixIsComputedByClass(t *testing.T) {
 	for range m.Flows() {
 		flows++
 	}
-	t.Logf("%d pods, %d policies: %d classes, %d flows in %v", len(w.Pods), len(w.Policies), len(m.Classes()), flows, time.Since(began))
+	t.Logf("%d pods, %d policies: %d classes, %d flows ", len(w.Pods), len(w.Policies), len(m.Classes()), flows)
 	if len(m.Classes()) != 3*1000 || flows > 100*len(m.Classes()) {
 		t.Errorf("%d classes, %d flows", len(m.Classes()), flows)
 	}

@@ -102,18 +102,34 @@ func (n *Namespace) Admits(direction networkpolicy.Direction, pod *snapshot.Pod,
 	return out
 }
 
-// Isolates says whether a policy restricts this end of a pod.
-func (n *Namespace) Isolates(direction networkpolicy.Direction, pod *snapshot.Pod) bool {
-	if pod.HostNetwork {
-		return false
+// Isolating returns the names of the policies that restrict this end of a pod, sorted; nil when none does.
+func (n *Namespace) Isolating(direction networkpolicy.Direction, pod *snapshot.Pod) []string {
+	var out []string
+	for _, i := range selectedBy(n, direction, pod) {
+		out = append(out, n.policies[i].name)
 	}
+	return out
+}
+
+// Mentions says whether a rule chooses pods of another namespace by that namespace's labels. Where none does, all pods of the
+// other namespace are alike to the rules, but for their addresses.
+func (n *Namespace) Mentions(other *Namespace) bool {
 	for i := range n.policies {
-		if p := &n.policies[i]; p.side(direction).isolates && p.pods.Matches(labels.Set(pod.Labels)) {
-			return true
+		for _, side := range []side{n.policies[i].ingress, n.policies[i].egress} {
+			for _, r := range side.rules {
+				for _, p := range r.peers {
+					if p.pods != nil && n.fitsNamespace(p, other) {
+						return true
+					}
+				}
+			}
 		}
 	}
 	return false
 }
+
+// IsEmpty says whether there is no policy.
+func (n *Namespace) IsEmpty() bool { return len(n.policies) == 0 }
 
 // destinationOf returns the pod that a connection goes to; nil when that is an address.
 func destinationOf(direction networkpolicy.Direction, pod *snapshot.Pod, other Other) *snapshot.Pod {
@@ -179,4 +195,21 @@ func mayHoldAddress(b block, pod *snapshot.Pod) bool {
 // isItself says whether two pods are one, which can always reach itself.
 func isItself(a, b *snapshot.Pod) bool {
 	return a != nil && b != nil && a.Name != "" && a.Name == b.Name && a.Namespace == b.Namespace
+}
+
+// Blocks returns the ranges of addresses that the rules name, and those that they except, in the order of policies and rules;
+// some of them several times.
+func (n *Namespace) Blocks() (named, excepted []netip.Prefix) {
+	for i := range n.policies {
+		for _, side := range []side{n.policies[i].ingress, n.policies[i].egress} {
+			for _, r := range side.rules {
+				for _, p := range r.peers {
+					if p.pods == nil {
+						named, excepted = append(named, p.block.cidr), append(excepted, p.block.except...)
+					}
+				}
+			}
+		}
+	}
+	return named, excepted
 }

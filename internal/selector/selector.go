@@ -120,6 +120,23 @@ func NotNamespaceNames(names ...string) *metav1.LabelSelector {
 	}})
 }
 
+// PinnedNames returns the names to one of which a namespaceSelector holds a namespace, by the label that cannot be forged;
+// false when it does not. The namespaces of these names need not match the rest of the selector.
+func PinnedNames(s *metav1.LabelSelector) ([]string, bool) {
+	if s == nil {
+		return nil, false
+	}
+	if name, ok := s.MatchLabels[NamespaceNameLabel]; ok {
+		return []string{name}, true
+	}
+	for _, e := range s.MatchExpressions {
+		if e.Key == NamespaceNameLabel && e.Operator == metav1.LabelSelectorOpIn {
+			return e.Values, true
+		}
+	}
+	return nil, false
+}
+
 // Compile returns the selector in a form that matches many objects fast. Nil matches nothing, as in Kubernetes.
 func Compile(s *metav1.LabelSelector) (labels.Selector, error) {
 	compiled, err := metav1.LabelSelectorAsSelector(s)

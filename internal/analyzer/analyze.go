@@ -1,0 +1,65 @@
+package analyzer
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/compiler"
+	"firebreak.dev/firebreak/internal/finding"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+// Judgement is what was found about one profile in one namespace.
+type Judgement struct {
+	Profile    snapshot.ProfileKey
+	UID        types.UID
+	Generation int64
+	// Findings are sorted; nil when there are none. One with CodeForeignPolicyWidens says that the profile is not isolated.
+	Findings []v1alpha1.Finding
+	// Undecided says why it cannot be told whether the profile is isolated; empty when it can.
+	Undecided string
+	// Preview is set for a profile that is being previewed.
+	Preview *Preview
+}
+
+// Analyze judges each profile that acts in a namespace, or is previewed there. Here is the namespace as it is, others are at
+// least the namespaces within the reach of the outputs, and all others when one is previewed.
+func Analyze(outputs []compiler.Output, here *Place, others []*Place) ([]Judgement, error) {
+	var out []Judgement
+	for _, o := range outputs {
+		if !o.Selected || (o.Disposition != compiler.Enforce && o.Disposition != compiler.Preview) {
+			continue
+		}
+		j, err := analyze(o, here, others)
+		if err != nil {
+			return nil, fmt.Errorf("analyze %s in namespace %s: %w", o.Profile.Key, here.Namespace.Name, err)
+		}
+		out = append(out, j)
+	}
+	return out, nil
+}
+
+func analyze(o compiler.Output, here *Place, others []*Place) (Judgement, error) {
+	j := Judgement{Profile: o.Profile.Key, UID: o.Profile.UID, Generation: o.Profile.Generation}
+	asEnforced := here
+	if o.Disposition == compiler.Preview {
+		preview, err := PreviewOf(o, here, others)
+		if err != nil {
+			return j, err
+		}
+		rules, err := enforced(o, here)
+		if err != nil {
+			return j, err
+		}
+		j.Preview, asEnforced = &preview, &Place{Namespace: here.Namespace, Policies: here.Policies, Rules: rules, Pods: here.Pods}
+	}
+	flows, err := HalfOpenFlows(o, asEnforced, others)
+	if err != nil {
+		return j, err
+	}
+	j.Findings = HalfOpenFindings(o.Profile, here.Namespace.Name, flows)
+	j.Findings = finding.Sort(j.Findings)
+	return j, nil
+}

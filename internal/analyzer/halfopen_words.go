@@ -1,0 +1,210 @@
+package analyzer
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/compiler"
+	"firebreak.dev/firebreak/internal/finding"
+	"firebreak.dev/firebreak/internal/networkpolicy"
+	"firebreak.dev/firebreak/internal/plan"
+	"firebreak.dev/firebreak/internal/portset"
+	"firebreak.dev/firebreak/internal/selector"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+// HalfOpenFindings words the flows of a profile that are open at its own end only: one finding a tier, entry and direction,
+// which names the first namespace at the other end and counts the others.
+func HalfOpenFindings(profile snapshot.Profile, namespace string, flows []HalfOpen) []v1alpha1.Finding {
+	var out []v1alpha1.Finding
+	for rest := flows; len(rest) > 0; {
+		f, n := rest[0], 1
+		for n < len(rest) && rest[n].Tier == f.Tier && rest[n].Entry == f.Entry && rest[n].Direction == f.Direction {
+			n++
+		}
+		message := f.message(profile, namespace)
+		if n > 1 {
+			message += fmt.Sprintf(" (And the like in %s.)", namespacesMore(n-1))
+		}
+		place := "allow entry " + f.Entry
+		if f.Entry == compiler.EntryDNS {
+			place = "dns"
+		}
+		out = append(out, finding.New(v1alpha1.CodeHalfOpen, namespace, place, "%s", message))
+		rest = rest[n:]
+	}
+	return out
+}
+
+func namespacesMore(n int) string {
+	if n == 1 {
+		return "1 namespace more"
+	}
+	return fmt.Sprintf("%d namespaces more", n)
+}
+
+func (f HalfOpen) message(profile snapshot.Profile, namespace string) string {
+	pods, missing := f.podsInWords(), "where it arrives"
+	what := fmt.Sprintf("tier %s may connect to %s on %s", f.Tier, pods, Words(f.Ports))
+	if f.Direction == networkpolicy.Ingress {
+		what, missing = fmt.Sprintf("%s may connect to tier %s on %s", pods, f.Tier, Words(f.Ports)), "where it leaves"
+	}
+	return fmt.Sprintf("As far as this profile goes, %s, but %s %s; %s.", what, isolatingInWords(f.Isolating), missing, f.fix(profile, namespace))
+}
+
+// podsInWords returns "Deployment payments/gateway", or "pods with app=gateway of namespace payments" when none runs.
+func (f HalfOpen) podsInWords() string {
+	if !f.Someday && f.Pod.Workload.Name != "" {
+		return workloadIn(&f.Pod)
+	}
+	var pairs []string
+	for k, v := range f.Pod.Labels {
+		pairs = append(pairs, k+"="+v)
+	}
+	slices.Sort(pairs)
+	if len(pairs) == 0 {
+		return "the pods of namespace " + f.Namespace
+	}
+	return fmt.Sprintf("pods with %s of namespace %s", strings.Join(pairs, ","), f.Namespace)
+}
+
+// isolatingInWords names who isolates the other end: profiles, and policies that are not theirs.
+func isolatingInWords(policies []*networkingv1.NetworkPolicy) string {
+	var list []string
+	for _, p := range policies {
+		name := "NetworkPolicy " + p.Namespace + "/" + p.Name
+		if key, _, ours := plan.Owner(p); ours {
+			name = key.String()
+		}
+		if !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+	}
+	switch {
+	case len(list) == 1:
+		return list[0] + " does not admit it"
+	case len(list) > 3:
+		list = append(list[:3], fmt.Sprintf("%d more", len(list)-3))
+	}
+	return "neither " + strings.Join(list, " nor ") + " admits it"
+}
+
+// fix says which line, and where, would open the other end.
+func (f HalfOpen) fix(profile snapshot.Profile, namespace string) string {
+	if owner, tier, ok := f.owner(); ok {
+		if tier == "" {
+			return fmt.Sprintf("no tier of %s selects these pods: add one to it, or to another profile of that namespace, and to allow: %s",
+				owner, f.entry(profile, namespace, "..."))
+		}
+		return fmt.Sprintf("add to allow of %s: %s", owner, f.entry(profile, namespace, tier))
+	}
+	tier, _ := profile.Tier(f.Tier)
+	peer := fmt.Sprintf("{namespaceSelector: {matchLabels: {%s: %s}}, podSelector: %s}", selector.NamespaceNameLabel, namespace, flowStyle(tier.PodSelector))
+	direction, list := networkpolicy.Ingress, "from"
+	if f.Direction == networkpolicy.Ingress {
+		direction, list = networkpolicy.Egress, "to"
+	}
+	return fmt.Sprintf("add to %s of NetworkPolicy %s/%s: {%s: [%s], ports: [%s]}", direction, f.Namespace, f.Isolating[0].Name, list, peer, portsFlowStyle(f.Ports))
+}
+
+// owner returns the profile that isolates the other end, and its tier there; empty when only its default-deny does.
+func (f HalfOpen) owner() (owner snapshot.ProfileKey, tier string, ok bool) {
+	for _, p := range f.Isolating {
+		key, _, ours := plan.Owner(p)
+		if !ours {
+			continue
+		}
+		name := p.Labels[v1alpha1.LabelTier]
+		if compiler.IsDefaultDeny(p.Name) {
+			name = ""
+		}
+		if !ok || (tier == "" && name != "") {
+			owner, tier, ok = key, name, true
+		}
+	}
+	return owner, tier, ok
+}
+
+// entry returns the allow entry, as YAML in one line, that opens the other end in its profile.
+func (f HalfOpen) entry(profile snapshot.Profile, namespace, tierThere string) string {
+	us := fmt.Sprintf("{remoteTier: {namespace: %s, profile: %s, tier: %s}}", namespace, profile.Key.Name, f.Tier)
+	if profile.Key.Kind == v1alpha1.KindClusterSegmentationProfile {
+		tier, _ := profile.Tier(f.Tier)
+		us = fmt.Sprintf("{pods: {namespaces: [%s], podSelector: %s}}", namespace, flowStyle(tier.PodSelector))
+	}
+	from, to, name := us, "{tier: "+tierThere+"}", "from-"+namespace+"-"+f.Tier
+	if f.Direction == networkpolicy.Ingress {
+		from, to, name = to, from, "to-"+namespace+"-"+f.Tier
+	}
+	return fmt.Sprintf("{name: %s, from: [%s], to: [%s], ports: [%s]}", shortName(name), from, to, portsFlowStyle(f.Ports))
+}
+
+// shortName cuts what is to be the name of an entry to the 63 characters that it may have.
+func shortName(name string) string {
+	if len(name) <= 63 {
+		return name
+	}
+	return strings.TrimRight(name[:63], "-")
+}
+
+// flowStyle writes a selector as YAML in one line.
+func flowStyle(s *v1alpha1.LabelSelector) string {
+	if s == nil {
+		return "{}"
+	}
+	canonical := selector.FromAPI(s)
+	var parts []string
+	if len(canonical.MatchLabels) > 0 {
+		var pairs []string
+		for k, v := range canonical.MatchLabels {
+			pairs = append(pairs, fmt.Sprintf("%s: %s", k, scalar(v)))
+		}
+		slices.Sort(pairs)
+		parts = append(parts, "matchLabels: {"+strings.Join(pairs, ", ")+"}")
+	}
+	var expressions []string
+	for _, e := range canonical.MatchExpressions {
+		text := fmt.Sprintf("key: %s, operator: %s", e.Key, e.Operator)
+		if len(e.Values) > 0 {
+			var values []string
+			for _, v := range e.Values {
+				values = append(values, scalar(v))
+			}
+			text += ", values: [" + strings.Join(values, ", ") + "]"
+		}
+		expressions = append(expressions, "{"+text+"}")
+	}
+	if len(expressions) > 0 {
+		parts = append(parts, "matchExpressions: ["+strings.Join(expressions, ", ")+"]")
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}
+
+// scalar quotes a label's value, which YAML could take for something else, such as true, 1.5 or nothing.
+func scalar(value string) string {
+	plain := value != "" && !strings.ContainsAny(value[:1], "0123456789.-_") &&
+		!slices.Contains([]string{"true", "false", "yes", "no", "on", "off", "null", "y", "n"}, strings.ToLower(value))
+	if plain {
+		return value
+	}
+	return `"` + value + `"`
+}
+
+func portsFlowStyle(ports portset.Set) string {
+	var out []string
+	for _, r := range ports.Ranges() {
+		text := fmt.Sprintf("port: %d", r.First)
+		if r.Last > r.First {
+			text += fmt.Sprintf(", endPort: %d", r.Last)
+		}
+		if r.Protocol != "TCP" {
+			text += fmt.Sprintf(", protocol: %s", r.Protocol)
+		}
+		out = append(out, "{"+text+"}")
+	}
+	return strings.Join(out, ", ")
+}
