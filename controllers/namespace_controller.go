@@ -44,6 +44,8 @@ type NamespaceReconciler struct {
 	graves  *tombstones
 	pace    *pace
 	fights  *contention
+	// analysis judges each namespace after it was reconciled.
+	analysis *analysisQueue
 }
 
 // Reconcile brings one namespace to what its profiles want.
@@ -54,6 +56,7 @@ func (r *NamespaceReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	defer r.analysis.add(req.Name, policyDelay)
 	if ns == nil || ns.Terminating {
 		r.leave(req.Name, ns == nil)
 		return ctrl.Result{}, nil

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -139,13 +140,25 @@ func intervalFor(before, after v1alpha1.ProfileStatus) time.Duration {
 	return statusInterval
 }
 
-// announce emits an event when Ready changes.
+// announce emits an event when Ready changes, and one when Isolated becomes False or ceases to be.
 func (r *ProfileStatusReconciler) announce(obj client.Object, before, after v1alpha1.ProfileStatus) {
+	r.announceIsolated(obj, before, after)
 	a, b := meta.FindStatusCondition(before.Conditions, v1alpha1.ConditionReady), meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionReady)
 	if b == nil || (a != nil && a.Status == b.Status && a.Reason == b.Reason) || b.Reason == v1alpha1.ReasonProgressing {
 		return
 	}
 	r.events.ReadyChanged(obj, b.Status == "True", b.Reason, b.Message)
+}
+
+func (r *ProfileStatusReconciler) announceIsolated(obj client.Object, before, after v1alpha1.ProfileStatus) {
+	a, b := meta.FindStatusCondition(before.Conditions, v1alpha1.ConditionIsolated), meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionIsolated)
+	wasWidened, isWidened := a != nil && a.Status == metav1.ConditionFalse, b != nil && b.Status == metav1.ConditionFalse
+	switch {
+	case isWidened && (!wasWidened || a.Message != b.Message):
+		r.events.Widened(obj, b.Message)
+	case wasWidened && b != nil && b.Status == metav1.ConditionTrue:
+		r.events.IsolatedAgain(obj, b.Message)
+	}
 }
 
 // gather collects everything that the status of a profile says something about.
@@ -160,16 +173,19 @@ func (r *ProfileStatusReconciler) gather(ctx context.Context, obj client.Object)
 	if err != nil {
 		return in, err
 	}
-	outcomes := r.ledger.Of(profile.Key)
+	outcomes, judgements := r.ledger.Of(profile.Key), r.ledger.Judgements(profile.Key)
 	selected := map[string]bool{}
 	for _, ns := range namespaces {
 		matches, err := profile.Selects(ns)
 		if err != nil || !matches || ns.Terminating {
 			continue
 		}
-		facts := report.NamespaceFacts{Namespace: ns, Protected: r.reader.Options.Protected(ns.Name), Pods: r.pods.Classes(ns.Name)}
+		facts := report.NamespaceFacts{Namespace: ns, Protected: r.reader.Options.Protected(ns.Name), Pods: r.pods.Classes(ns.Name), OtherPolicies: r.others.In(ns.Name)}
 		if outcome, ok := outcomes[ns.Name]; ok {
 			facts.Outcome = &outcome
+		}
+		if judgement, ok := judgements[ns.Name]; ok {
+			facts.Judgement = &judgement
 		}
 		selected[ns.Name] = !facts.Protected
 		in.Namespaces = append(in.Namespaces, facts)

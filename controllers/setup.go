@@ -58,26 +58,26 @@ type Options struct {
 
 // Setup adds the controllers to a manager.
 func Setup(mgr ctrl.Manager, o Options) error {
-	clientset, err := kubernetes.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
-	if err != nil {
-		return fmt.Errorf("make a client for pods: %w", err)
-	}
 	reader := &cluster.Reader{Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Options: o.Cluster}
 	queues := &statusQueues{}
 	addresses := &podAddressQueue{}
-	pods := cluster.NewPods(cluster.PodEvents{
-		Counts:  func(namespace string) { queues.onPods(namespace, reader) },
+	record := ledger.New(queues.onOutcome)
+	analysis := newAnalysis(reader, record)
+	pods, err := watchPods(mgr, cluster.PodEvents{
+		Counts: func(namespace string) {
+			queues.onPods(namespace, reader)
+			analysis.onPods(namespace)
+		},
 		Address: addresses.tell,
-		Synced:  func() { queues.allProfiles(reader) },
+		Synced: func() {
+			queues.allProfiles(reader)
+			analysis.onAllPods()
+		},
 	})
-	reader.Pods = pods
-	err = mgr.Add(unelected{func(ctx context.Context) error {
-		pods.Run(ctx, clientset)
-		return nil
-	}})
 	if err != nil {
-		return fmt.Errorf("add the pod store: %w", err)
+		return err
 	}
+	reader.Pods = pods
 	plugins, err := watchPlugins(mgr, func() { queues.allProfiles(reader) })
 	if err != nil {
 		return err
@@ -87,7 +87,6 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		return err
 	}
 	recorder := events.NewRecorder(mgr.GetEventRecorder("firebreak"))
-	record := ledger.New(queues.onOutcome)
 	meter := metrics.New(mgr.Elected(), time.Now)
 	if o.Registerer != nil {
 		if err := o.Registerer.Register(meter); err != nil {
@@ -106,11 +105,32 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	r := &NamespaceReconciler{
 		client: mgr.GetClient(), reader: reader, ledger: record, events: recorder, metrics: meter, writes: newOwnWrites(),
 		facts: newFactIndex(), graves: newTombstones(), pace: newPace(o.MaxWritesPerSecond), fights: newContention(o.Contention),
+		analysis: analysis.wakes,
 	}
 	if err := r.setup(mgr, o, queues, addresses); err != nil {
 		return fmt.Errorf("set up the namespace controller: %w", err)
 	}
+	if err := analysis.setup(mgr, o); err != nil {
+		return fmt.Errorf("set up the analysis controller: %w", err)
+	}
 	return nil
+}
+
+// watchPods adds a store of pods to a manager.
+func watchPods(mgr ctrl.Manager, on cluster.PodEvents) (*cluster.Pods, error) {
+	client, err := kubernetes.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return nil, fmt.Errorf("make a client for pods: %w", err)
+	}
+	pods := cluster.NewPods(on)
+	err = mgr.Add(unelected{func(ctx context.Context) error {
+		pods.Run(ctx, client)
+		return nil
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("add the pod store: %w", err)
+	}
+	return pods, nil
 }
 
 func (r *NamespaceReconciler) setup(mgr ctrl.Manager, o Options, queues *statusQueues, addresses *podAddressQueue) error {

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"sync"
 
+	"firebreak.dev/firebreak/internal/analyzer"
 	"firebreak.dev/firebreak/internal/report"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
@@ -14,16 +15,19 @@ import (
 type Ledger struct {
 	mu      sync.Mutex
 	entries map[snapshot.ProfileKey]map[string]report.Outcome
-	drift   map[snapshot.ProfileKey]*driftCount
-	notify  func(snapshot.ProfileKey)
+	// judgements are kept by namespace, like entries, but come later.
+	judgements map[snapshot.ProfileKey]map[string]analyzer.Judgement
+	drift      map[snapshot.ProfileKey]*driftCount
+	notify     func(snapshot.ProfileKey)
 }
 
 // New returns an empty ledger. Notify is called, outside any lock, with each profile of which something changed.
 func New(notify func(snapshot.ProfileKey)) *Ledger {
 	return &Ledger{
-		entries: map[snapshot.ProfileKey]map[string]report.Outcome{},
-		drift:   map[snapshot.ProfileKey]*driftCount{},
-		notify:  notify,
+		entries:    map[snapshot.ProfileKey]map[string]report.Outcome{},
+		judgements: map[snapshot.ProfileKey]map[string]analyzer.Judgement{},
+		drift:      map[snapshot.ProfileKey]*driftCount{},
+		notify:     notify,
 	}
 }
 
@@ -76,6 +80,7 @@ func (l *Ledger) ForgetProfile(profile snapshot.ProfileKey) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.entries, profile)
+	delete(l.judgements, profile)
 	delete(l.drift, profile)
 }
 

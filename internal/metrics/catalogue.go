@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/plan"
@@ -18,6 +19,7 @@ import (
 const (
 	namePolicies     = "firebreak_policies"
 	nameProfiles     = "firebreak_profiles"
+	nameIsolated     = "firebreak_isolated_profiles"
 	nameNamespaces   = "firebreak_namespaces"
 	nameFindings     = "firebreak_findings"
 	nameNotConverged = "firebreak_not_converged_seconds"
@@ -50,6 +52,8 @@ func Catalogue() []Metric {
 		{namePolicies, "gauge", "NetworkPolicies that profiles have in the cluster.", []Label{kind}},
 		{nameProfiles, "gauge", "Profiles, by whether they are ready for the generation they have.",
 			[]Label{kind, {"ready", texts(readinesses())}}},
+		{nameIsolated, "gauge", "Profiles, by whether they are isolated: false when a NetworkPolicy that is not Firebreak's admits what no profile declares.",
+			[]Label{kind, {"isolated", isolations()}}},
 		{nameNamespaces, "gauge", "Namespaces that profiles select, by how far a profile has come there; one that several profiles select counts for each.",
 			[]Label{kind, {"state", namespaceStates()}}},
 		{nameFindings, "gauge", "Findings about profiles.",
@@ -128,6 +132,17 @@ const (
 )
 
 func readinesses() []readiness { return []readiness{ready, notReady, unknown} }
+
+// isolations lists what the condition Isolated can say.
+func isolations() []string {
+	var out []string
+	for _, status := range []metav1.ConditionStatus{metav1.ConditionTrue, metav1.ConditionFalse, metav1.ConditionUnknown} {
+		out = append(out, isolationLabel(status))
+	}
+	return out
+}
+
+func isolationLabel(status metav1.ConditionStatus) string { return strings.ToLower(string(status)) }
 
 // The states of a namespace that are not among those of an outcome.
 const (

@@ -10,7 +10,7 @@ import (
 
 // Describe implements prometheus.Collector.
 func (m *Metrics) Describe(out chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{m.policies, m.profiles, m.namespaces, m.findings, m.notConverged} {
+	for _, desc := range []*prometheus.Desc{m.policies, m.profiles, m.isolated, m.namespaces, m.findings, m.notConverged} {
 		out <- desc
 	}
 	m.drift.Describe(out)
@@ -37,6 +37,9 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 		for _, r := range readinesses() {
 			gauge(m.profiles, float64(s.ready[r]), string(kind), string(r))
 		}
+		for _, isolated := range isolations() {
+			gauge(m.isolated, float64(s.isolated[isolated]), string(kind), isolated)
+		}
 		for _, state := range namespaceStates() {
 			gauge(m.namespaces, float64(s.states[state]), string(kind), state)
 		}
@@ -56,6 +59,7 @@ type sums struct {
 type kindSums struct {
 	policies     int
 	ready        map[readiness]int
+	isolated     map[string]int
 	states       map[string]int
 	notConverged time.Duration
 }
@@ -63,7 +67,7 @@ type kindSums struct {
 func (m *Metrics) sumUp() sums {
 	out := sums{byKind: map[v1alpha1.Kind]*kindSums{}, findings: map[findingKey]int{}}
 	for _, kind := range kinds() {
-		out.byKind[kind] = &kindSums{ready: map[readiness]int{}, states: map[string]int{}}
+		out.byKind[kind] = &kindSums{ready: map[readiness]int{}, isolated: map[string]int{}, states: map[string]int{}}
 	}
 	now := m.now()
 	m.mu.Lock()
@@ -72,6 +76,7 @@ func (m *Metrics) sumUp() sums {
 		s := out.byKind[key.Kind]
 		s.policies += int(p.policies)
 		s.ready[p.ready]++
+		s.isolated[isolationLabel(p.isolated)]++
 		for state, n := range p.states {
 			s.states[state] += n
 		}

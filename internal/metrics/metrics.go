@@ -20,8 +20,8 @@ type Metrics struct {
 	elected <-chan struct{}
 	now     func() time.Time
 
-	drift, writes                                          *prometheus.CounterVec
-	policies, profiles, namespaces, findings, notConverged *prometheus.Desc
+	drift, writes                                                    *prometheus.CounterVec
+	policies, profiles, isolated, namespaces, findings, notConverged *prometheus.Desc
 
 	mu    sync.Mutex
 	known map[snapshot.ProfileKey]profile
@@ -32,6 +32,8 @@ type profile struct {
 	uid        types.UID
 	generation int64
 	ready      readiness
+	// isolated is what the condition Isolated says of that generation.
+	isolated metav1.ConditionStatus
 	// since is when it ceased to be ready, or was first seen; zero while it is ready.
 	since    time.Time
 	policies int32
@@ -51,7 +53,7 @@ func New(elected <-chan struct{}, now func() time.Time) *Metrics {
 	return &Metrics{
 		elected: elected, now: now,
 		drift: counter(nameDrift), writes: counter(nameWrites),
-		policies: describe(namePolicies), profiles: describe(nameProfiles), namespaces: describe(nameNamespaces),
+		policies: describe(namePolicies), profiles: describe(nameProfiles), isolated: describe(nameIsolated), namespaces: describe(nameNamespaces),
 		findings: describe(nameFindings), notConverged: describe(nameNotConverged),
 		known: map[snapshot.ProfileKey]profile{},
 	}
@@ -73,7 +75,7 @@ func (m *Metrics) Seen(key snapshot.ProfileKey, uid types.UID, generation int64)
 	if p.generation == generation {
 		return
 	}
-	p.generation, p.ready = generation, unknown
+	p.generation, p.ready, p.isolated = generation, unknown, metav1.ConditionUnknown
 	if p.since.IsZero() {
 		p.since = m.now()
 	}
@@ -94,6 +96,7 @@ func (m *Metrics) Reported(in report.Input, status v1alpha1.ProfileStatus, findi
 		uid: in.Profile.UID, generation: in.Profile.Generation, policies: status.Policies,
 		states: statesOf(in), findings: map[findingKey]int{},
 	}
+	p.isolated = isolationOf(p.generation, status)
 	for _, f := range findings {
 		p.findings[findingKey{f.Code, f.Severity}]++
 	}
@@ -123,6 +126,14 @@ func (m *Metrics) readinessOf(before profile, generation int64, status v1alpha1.
 		return notReady, since
 	}
 	return unknown, since
+}
+
+func isolationOf(generation int64, status v1alpha1.ProfileStatus) metav1.ConditionStatus {
+	condition := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionIsolated)
+	if condition == nil || status.ObservedGeneration != generation {
+		return metav1.ConditionUnknown
+	}
+	return condition.Status
 }
 
 // statesOf counts the namespaces that a profile selects by how far it has come there.

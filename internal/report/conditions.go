@@ -13,16 +13,13 @@ import (
 
 // conditions words every condition, in a fixed order. A condition that says the same as before keeps the time at which
 // it began to.
-func conditions(in Input, v verdict, c coverage, findings []v1alpha1.Finding) []metav1.Condition {
+func conditions(in Input, v verdict, t tally, c coverage, findings []v1alpha1.Finding) []metav1.Condition {
 	list := []metav1.Condition{
 		readyCondition(v),
 		acceptedCondition(v),
 		resolvedCondition(v, findings),
 		coveredCondition(in, v, c),
-		{
-			Type: v1alpha1.ConditionIsolated, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonNotEvaluated,
-			Message: "Whether other NetworkPolicies widen what this profile declares is not evaluated by this version.",
-		},
+		isolatedCondition(in, v, t),
 	}
 	switch {
 	case v.ready:

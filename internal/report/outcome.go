@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/analyzer"
 	"firebreak.dev/firebreak/internal/enforcement"
 	"firebreak.dev/firebreak/internal/plan"
 	"firebreak.dev/firebreak/internal/snapshot"
@@ -83,6 +84,10 @@ type NamespaceFacts struct {
 	Protected bool
 	// Outcome is nil when the namespace was not yet examined.
 	Outcome *Outcome
+	// Judgement is what was found about the profile in the namespace; nil when that was not yet judged.
+	Judgement *analyzer.Judgement
+	// OtherPolicies is what is known of policies of other APIs, which are not evaluated.
+	OtherPolicies enforcement.OtherPolicyUse
 	// Pods are the running pods, in classes of pods that are alike; nil when there are none.
 	Pods []snapshot.Pod
 }

@@ -24,7 +24,7 @@ func Status(in Input) v1alpha1.ProfileStatus {
 func StatusAndFindings(in Input) (v1alpha1.ProfileStatus, []v1alpha1.Finding) {
 	t := tallyOf(in)
 	verdict := judge(in, t)
-	if (verdict.unexamined || !in.PodsKnown) && standsStill(in, t) {
+	if (verdict.unexamined || t.analyses.known < t.selected || !in.PodsKnown) && standsStill(in, t) {
 		return withDrift(in.Previous, in.Drift), in.Previous.Findings
 	}
 	coverage := cover(in)
@@ -41,20 +41,20 @@ func StatusAndFindings(in Input) (v1alpha1.ProfileStatus, []v1alpha1.Finding) {
 	if !in.PodsKnown {
 		status.Tiers = in.Previous.Tiers
 	}
-	findings := finding.Sort(slices.Concat(t.findings, coverage.findings, coverage.open, protectedFinding(in), operatorFinding(in, verdict), enforcementFinding(in, verdict)))
+	findings := finding.Sort(slices.Concat(t.findings, t.analyses.findings, coverage.findings, coverage.open, protectedFinding(in), operatorFinding(in, verdict), enforcementFinding(in, verdict)))
 	status.FindingCounts = finding.Count(findings)
 	status.Findings = findings[:min(len(findings), finding.MaxInStatus)]
 	if len(status.Findings) == 0 {
 		status.Findings = nil
 	}
-	status.Conditions = conditions(in, verdict, coverage, findings)
+	status.Conditions = conditions(in, verdict, t, coverage, findings)
 	return withDrift(status, in.Drift), findings
 }
 
-// Examined says whether every selected namespace is known for this generation of the profile.
+// Examined says whether every selected namespace is known, and judged, for this generation of the profile.
 func Examined(in Input) bool {
 	t := tallyOf(in)
-	return t.examined == t.selected
+	return t.examined == t.selected && t.analyses.known == t.selected
 }
 
 // standsStill says whether nothing known contradicts the status that is there, which an earlier process wrote.
@@ -89,6 +89,7 @@ type tally struct {
 	firstFailure                                           string
 	findings                                               []v1alpha1.Finding
 	create, update, remove                                 int32
+	analyses                                               analyses
 }
 
 // trouble is something that goes wrong in a number of namespaces until somebody acts.
@@ -117,7 +118,7 @@ func (t *tally) stuck() int32 {
 }
 
 func tallyOf(in Input) tally {
-	var t tally
+	t := tally{analyses: analysesOf(in)}
 	for _, ns := range in.Namespaces {
 		if ns.Protected {
 			t.refused++

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/analyzer"
 	"firebreak.dev/firebreak/internal/plan"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
@@ -68,6 +69,19 @@ func changed(i Input, change func(*Input)) Input {
 	return i
 }
 
+// judged has every namespace judged, with these findings and this reason to be undecided in the first.
+func judged(i Input, undecided string, findings ...v1alpha1.Finding) Input {
+	for n := range i.Namespaces {
+		i.Namespaces[n].OtherPolicies.Known = true
+		i.Namespaces[n].Judgement = &analyzer.Judgement{Profile: i.Profile.Key, UID: i.Profile.UID, Generation: i.Profile.Generation}
+		if i.Profile.Mode == v1alpha1.ModePreview || i.PreviewOnly {
+			i.Namespaces[n].Judgement.Preview = &analyzer.Preview{}
+		}
+	}
+	i.Namespaces[0].Judgement.Findings, i.Namespaces[0].Judgement.Undecided = findings, undecided
+	return i
+}
+
 // said is a condition in short: "True Applied: message".
 func said(status v1alpha1.ProfileStatus, conditionType string) string {
 	c := meta.FindStatusCondition(status.Conditions, conditionType)
@@ -79,6 +93,11 @@ func said(status v1alpha1.ProfileStatus, conditionType string) string {
 
 func TestVerdicts(t *testing.T) {
 	invalid := func(i *Input) { i.Profile.Tiers[0].PodSelector = nil }
+	previewed := func() Input {
+		i := in(shop(), &Outcome{UID: "uid", Generation: 3, State: Applied, Preview: plan.PreviewCounts{Create: 1, Update: 2, Delete: 3}})
+		i.Profile.Mode = v1alpha1.ModePreview
+		return judged(i, "")
+	}
 	retain := func(i *Input) { i.Profile.DeletionPolicy = v1alpha1.DeletionPolicyRetain }
 	for name, c := range map[string]struct {
 		in    Input
@@ -108,10 +127,12 @@ func TestVerdicts(t *testing.T) {
 		"conflicted in several":                     {in(baseline(), because(came(Conflicted, 0), "name taken"), because(came(Conflicted, 0), "this too")), "False NameConflict: name taken (And the like in 1 more.)", "Stalled", "True"},
 		"conflicted and not done":                   {in(baseline(), because(came(Conflicted, 0), "name taken"), nil), "False Progressing: Applied in 0 of 2 namespaces so far.", "Reconciling", "True"},
 		"left elsewhere":                            {changed(in(baseline(), came(Applied, 1)), func(i *Input) { i.Elsewhere, i.ElsewhereIn = 1, "old" }), "False Progressing: 1 policy still to be removed from namespaces that are no longer selected, such as old.", "Reconciling", "True"},
-		"preview":                                   {changed(in(shop(), &Outcome{UID: "uid", Generation: 3, State: Applied, Preview: plan.PreviewCounts{Create: 1, Update: 2, Delete: 3}}), func(i *Input) { i.Profile.Mode = v1alpha1.ModePreview }), "True Previewed: Preview, nothing is written: would create 1, update 2 and delete 3 policies in namespace shop.", "", "True"},
+		"preview":                                   {previewed(), "True Previewed: Preview, nothing is written: would create 1, update 2 and delete 3 policies in namespace shop, cut 0 connections and open 0.", "", "True"},
+		"preview, with connections":                 {changed(previewed(), func(i *Input) { *i.Namespaces[0].Judgement = previewing(1, 4) }), "True Previewed: Preview, nothing is written: would create 1, update 2 and delete 3 policies in namespace shop, cut 1 connection and open 4.", "", "True"},
+		"preview, not judged yet":                   {changed(previewed(), func(i *Input) { i.Namespaces[0].Judgement = nil }), "False Progressing: Previewed in 0 of 1 namespace so far.", "Reconciling", "True"},
 		"invalid":                                   {changed(in(shop(), came(Frozen, 0)), invalid), "False Invalid: spec.tiers[0].podSelector: Required value: use {} to choose all", "Stalled", "False"},
 		"invalid with policies":                     {changed(in(shop(), came(Frozen, 2)), invalid), "False Invalid: spec.tiers[0].podSelector: Required value: use {} to choose all. The 2 policies applied before stay as they are.", "Stalled", "False"},
-		"an operator that only looks":               {changed(in(baseline(), &Outcome{UID: "uid", Generation: 3, State: Applied, Preview: plan.PreviewCounts{Create: 1}}), func(i *Input) { i.PreviewOnly, i.Elsewhere = true, 2 }), "True Previewed: Preview, nothing is written: would create 1, update 0 and delete 2 policies in 1 namespace.", "", "True"},
+		"an operator that only looks":               {changed(in(baseline(), &Outcome{UID: "uid", Generation: 3, State: Applied, Preview: plan.PreviewCounts{Create: 1}}), func(i *Input) { i.PreviewOnly, i.Elsewhere = true, 2; judged(*i, "") }), "True Previewed: Preview, nothing is written: would create 1, update 0 and delete 2 policies in 1 namespace, cut 0 connections and open 0.", "", "True"},
 		"an operator that only looks, at what goes": {changed(in(baseline(), came(Frozen, 1)), func(i *Input) { i.PreviewOnly, i.Profile.Deleting = true, true }), "False Deleting: Being deleted: 1 policy left, which the operator does not touch while it runs with --mode=Preview.", "Reconciling", "True"},
 		"invalid twice":                             {changed(in(shop(), came(Frozen, 0)), func(i *Input) { invalid(i); i.Profile.Mode = "x" }), `False Invalid: spec.mode: Unsupported value: "x": supported values: "Enforce", "Preview" (and 1 more)`, "Stalled", "False"},
 		"protected":                                 {changed(in(shop(), nil), func(i *Input) { i.Namespaces[0].Protected = true }), "False ProtectedNamespace: Namespace shop is protected, so nothing is written there; move the profile, or change --protected-namespaces.", "Stalled", "False"},

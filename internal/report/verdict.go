@@ -32,14 +32,14 @@ func judge(in Input, t tally) verdict {
 			"Namespace %s is not known yet, or is being deleted.", in.Profile.Key.Namespace)}
 	}
 	v := verdict{accepted: true}
-	v.unexamined = t.examined < t.selected
+	v.unexamined = t.lacks(in)
 	switch {
 	case t.failed > 0:
 		v.reason = v1alpha1.ReasonApplyFailed
 		v.message = fmt.Sprintf("Failed in %s and will be tried again. %s", ofNamespaces(t.failed, t.selected), t.firstFailure)
 	case v.unexamined || t.applied+t.stuck() < t.selected:
 		v.reason = v1alpha1.ReasonProgressing
-		v.message = fmt.Sprintf("Applied in %s so far.", ofNamespaces(t.applied, t.selected))
+		v.message = progressMessage(in, t)
 	case in.mustRemove():
 		v.reason = v1alpha1.ReasonProgressing
 		v.message = fmt.Sprintf("%s still to be removed from namespaces that are no longer selected, such as %s.", policies(in.Elsewhere), in.ElsewhereIn)
@@ -51,6 +51,11 @@ func judge(in Input, t tally) verdict {
 		v.reason, v.message = readyMessage(in, t)
 	}
 	return v
+}
+
+// lacks says whether some namespace is not known yet: to a preview belongs what it would cut.
+func (t *tally) lacks(in Input) bool {
+	return t.examined < t.selected || (in.previews() && t.analyses.known < t.selected)
 }
 
 // whyStuck says what somebody must do something about.
@@ -86,10 +91,17 @@ func readyMessage(in Input, t tally) (reason, message string) {
 		return v1alpha1.ReasonApplied, "No namespace is selected, so there is nothing to apply."
 	}
 	if in.previews() {
-		return v1alpha1.ReasonPreviewed, fmt.Sprintf("Preview, nothing is written: would create %d, update %d and delete %d policies in %s.",
-			t.create, t.update, t.removals(in), where)
+		return v1alpha1.ReasonPreviewed, fmt.Sprintf("Preview, nothing is written: would create %d, update %d and delete %d policies in %s, cut %s and open %d.",
+			t.create, t.update, t.removals(in), where, connections(t.analyses.preview.Cut), t.analyses.preview.Opened)
 	}
 	return v1alpha1.ReasonApplied, fmt.Sprintf("%s applied in %s.", policies(t.policies), where)
+}
+
+func progressMessage(in Input, t tally) string {
+	if in.previews() {
+		return fmt.Sprintf("Previewed in %s so far.", ofNamespaces(min(t.applied, t.analyses.known), t.selected))
+	}
+	return fmt.Sprintf("Applied in %s so far.", ofNamespaces(t.applied, t.selected))
 }
 
 func deletingMessage(in Input, left int) string {
@@ -130,6 +142,13 @@ func namespaces(n int32) string {
 	return fmt.Sprintf("%d namespaces", n)
 }
 
+func connections(n int32) string {
+	if n == 1 {
+		return "1 connection"
+	}
+	return fmt.Sprintf("%d connections", n)
+}
+
 func ofNamespaces(n, all int32) string {
 	return fmt.Sprintf("%d of %s", n, namespaces(all))
 }
@@ -138,7 +157,12 @@ func (t *tally) preview(in Input) *v1alpha1.PreviewStatus {
 	if !in.previews() {
 		return nil
 	}
-	return &v1alpha1.PreviewStatus{Create: t.create, Update: t.update, Delete: t.removals(in)}
+	out := &v1alpha1.PreviewStatus{Create: t.create, Update: t.update, Delete: t.removals(in)}
+	if t.analyses.known == t.selected {
+		found := t.analyses.preview
+		out.Connections = &found
+	}
+	return out
 }
 
 // removals is how many policies would be deleted. An operator that only looks leaves those alone, too, that namespaces

@@ -1,0 +1,161 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"firebreak.dev/firebreak/internal/analyzer"
+	"firebreak.dev/firebreak/internal/cluster"
+	"firebreak.dev/firebreak/internal/compiler"
+	"firebreak.dev/firebreak/internal/ledger"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+const (
+	// policyDelay gathers the policies of a namespace that change together, before it is judged.
+	policyDelay = 200 * time.Millisecond
+	// reachDelay gathers what changes in the namespaces that others look at.
+	reachDelay = time.Second
+	// previewDelay does the same for a namespace that looks at all others.
+	previewDelay = 5 * time.Second
+	// restFactor is how many times longer than it worked the analysis rests after each namespace: it must never take more than a
+	// fifth of a core from those who write policies. longestRest bounds it.
+	restFactor  = 4
+	longestRest = time.Second
+)
+
+// AnalysisReconciler judges one namespace at a time: what policies of others admit, which flows are open at one end only, what
+// a preview would change. It reads caches and writes nothing but the ledger, and nothing that is enforced waits for it.
+type AnalysisReconciler struct {
+	reader *cluster.Reader
+	ledger *ledger.Ledger
+	places *placeCache
+	reach  *reachIndex
+	wakes  *analysisQueue
+}
+
+func newAnalysis(reader *cluster.Reader, record *ledger.Ledger) *AnalysisReconciler {
+	return &AnalysisReconciler{
+		reader: reader, ledger: record, places: newPlaceCache(reader), reach: newReachIndex(), wakes: &analysisQueue{},
+	}
+}
+
+// Reconcile judges one namespace.
+func (r *AnalysisReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, reconcileTimeout)
+	defer cancel()
+	if !r.reader.Pods.Synced() {
+		return ctrl.Result{}, nil // When they are, every namespace is judged.
+	}
+	began := time.Now()
+	err := r.judge(ctx, req.Name)
+	if errors.Is(err, cluster.ErrStale) {
+		return ctrl.Result{RequeueAfter: 10 * cachePoll}, nil
+	}
+	rest(ctx, time.Since(began))
+	return ctrl.Result{}, err
+}
+
+// rest waits for a while after work that took so long. There is one worker, so nothing else is judged meanwhile.
+func rest(ctx context.Context, worked time.Duration) {
+	timer := time.NewTimer(min(restFactor*worked, longestRest))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+func (r *AnalysisReconciler) judge(ctx context.Context, name string) error {
+	ns, err := r.reader.Namespace(ctx, name)
+	if err != nil {
+		return err
+	}
+	if ns == nil || ns.Terminating {
+		r.forget(name)
+		return nil
+	}
+	// The facts are followed for the policies' sake: when one changes, the namespace is reconciled, and judged after it.
+	s, err := r.reader.Load(ctx, *ns, func(snapshot.Fact) {})
+	if err != nil {
+		return err
+	}
+	outputs := slices.DeleteFunc(compiler.Compile(s), func(o compiler.Output) bool { return !o.Selected })
+	if len(outputs) == 0 {
+		r.forget(name)
+		return nil
+	}
+	judgements, err := r.analyze(ctx, *ns, outputs)
+	if err != nil {
+		return err
+	}
+	r.ledger.Judge(name, judgements)
+	return nil
+}
+
+func (r *AnalysisReconciler) analyze(ctx context.Context, ns snapshot.Namespace, outputs []compiler.Output) ([]analyzer.Judgement, error) {
+	reach, err := analyzer.ReachOf(ns.Name, outputs)
+	if err != nil {
+		return nil, err
+	}
+	// Before the others are read: who changes from now on wakes this one.
+	r.reach.set(ns.Name, reach)
+	here, err := r.reader.Place(ctx, ns)
+	if err != nil {
+		return nil, err
+	}
+	others, err := r.others(ctx, ns.Name, reach)
+	if err != nil {
+		return nil, err
+	}
+	return analyzer.Analyze(outputs, here, others)
+}
+
+// forget drops what is known of a namespace in which no profile acts.
+func (r *AnalysisReconciler) forget(namespace string) {
+	r.reach.forget(namespace)
+	r.ledger.Judge(namespace, nil)
+}
+
+// others returns the other namespaces within reach.
+func (r *AnalysisReconciler) others(ctx context.Context, name string, reach analyzer.Reach) ([]*analyzer.Place, error) {
+	candidates, err := r.candidates(ctx, reach)
+	if err != nil {
+		return nil, err
+	}
+	var out []*analyzer.Place
+	for _, ns := range candidates {
+		if ns.Name == name || !reach.Includes(ns) {
+			continue
+		}
+		place, err := r.places.get(ctx, ns)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, place)
+	}
+	return out, nil
+}
+
+// candidates returns the namespaces that may be within reach, sorted by name.
+func (r *AnalysisReconciler) candidates(ctx context.Context, reach analyzer.Reach) ([]snapshot.Namespace, error) {
+	if reach.Everywhere || len(reach.Selectors) > 0 {
+		return r.reader.Namespaces(ctx)
+	}
+	var out []snapshot.Namespace
+	for _, name := range slices.Sorted(maps.Keys(reach.Names)) {
+		ns, err := r.reader.Namespace(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if ns != nil {
+			out = append(out, *ns)
+		}
+	}
+	return out, nil
+}
