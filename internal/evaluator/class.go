@@ -42,7 +42,9 @@ func vocabularyOf(namespaces map[string]*Namespace) vocabulary {
 		}
 	}
 	var list []block
-	for _, n := range namespaces {
+	// In order, because blocks and with them classes get theirs from it.
+	for _, of := range slices.Sorted(maps.Keys(namespaces)) {
+		n := namespaces[of]
 		for i := range n.policies {
 			name(n.policies[i].pods)
 			for _, direction := range []networkpolicy.Direction{networkpolicy.Ingress, networkpolicy.Egress} {

@@ -22,13 +22,21 @@ type matrixBuilder struct {
 	everyone    [2]*peerSet
 	ends        map[string]*end
 	namespaces  map[string]map[string]bool
-	peerSets    map[string]*peerSet
+	peerSets    map[peerKey]*peerSet
+}
+
+// peerKey is equal for peers that mean the same. Its parts stand apart, because whoever writes a selector chooses its text.
+type peerKey struct {
+	direction networkpolicy.Direction
+	// namespace is that of peers without namespaceSelector; empty for others.
+	namespace               string
+	namespaces, pods, block string
 }
 
 func newMatrixBuilder(e *Evaluator, classes []Class) *matrixBuilder {
 	b := &matrixBuilder{
 		evaluator: e, classes: classes, inNamespace: map[string][]int{}, withLabel: map[[2]string][]int{},
-		ends: map[string]*end{}, namespaces: map[string]map[string]bool{}, peerSets: map[string]*peerSet{},
+		ends: map[string]*end{}, namespaces: map[string]map[string]bool{}, peerSets: map[peerKey]*peerSet{},
 		everyone: [2]*peerSet{{}, {}},
 	}
 	for i, c := range classes {
@@ -87,12 +95,14 @@ func (b *matrixBuilder) entries(n *Namespace, direction networkpolicy.Direction,
 
 // peerSet returns the classes that a peer means, or may mean.
 func (b *matrixBuilder) peerSet(n *Namespace, direction networkpolicy.Direction, p peer) *peerSet {
-	key := fmt.Sprint(direction, "block", p.block)
+	key := peerKey{direction: direction}
 	switch {
-	case p.pods != nil && p.namespaces == nil:
-		key = fmt.Sprint(direction, "in", n.name, "pods", p.pods)
-	case p.pods != nil:
-		key = fmt.Sprint(direction, "of", p.namespaces, "pods", p.pods)
+	case p.pods == nil:
+		key.block = fmt.Sprint(p.block)
+	case p.namespaces == nil:
+		key.namespace, key.pods = n.name, p.pods.String()
+	default:
+		key.namespaces, key.pods = p.namespaces.String(), p.pods.String()
 	}
 	set, ok := b.peerSets[key]
 	if !ok {

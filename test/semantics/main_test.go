@@ -23,9 +23,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// eachCase calls check with the number of each case, and ends the test at the first that fails. Four cases are looked at side
+// eachCase calls check with the numbers of as many cases, and ends the test at the first that fails. Four cases are looked at side
 // by side, so that memory which they should not share shows with the race detector.
-func eachCase(t *testing.T, check func(number uint64) error) {
+func eachCase(t *testing.T, cases uint64, check func(number uint64) error) {
 	t.Helper()
 	t.Logf("seed %d", *seed)
 	name := t.Name()
@@ -34,7 +34,7 @@ func eachCase(t *testing.T, check func(number uint64) error) {
 		for worker := range uint64(workers) {
 			t.Run(fmt.Sprint(worker), func(t *testing.T) {
 				t.Parallel()
-				for number := worker; number < *cases; number += workers {
+				for number := worker; number < cases; number += workers {
 					if *onlyCase >= 0 && number != uint64(*onlyCase) {
 						continue
 					}

@@ -21,7 +21,7 @@ import (
 // and some between pods and addresses, against the reading.
 func TestPoliciesMeanWhatProfilesSay(t *testing.T) {
 	var all tally
-	eachCase(t, func(number uint64) error {
+	eachCase(t, *cases, func(number uint64) error {
 		c := random.New(*seed, number).Cluster()
 		seen, err := agree(c, number)
 		all.add(seen)
@@ -32,8 +32,9 @@ func TestPoliciesMeanWhatProfilesSay(t *testing.T) {
 		_, err = agree(small, number)
 		return fmt.Errorf("%w\nA smaller cluster that fails:\n%s", err, describe(small))
 	})
-	if all.mustProveMuch(t); *onlyCase < 0 && all.counts.unknown == 0 {
-		t.Error("no connection depends on the network plugin")
+	all.mustProveMuch(t)
+	if c := all.counts; *onlyCase < 0 && min(c.addresses, c.shut) < int(*cases)/10 {
+		t.Error("this proves little of addresses")
 	}
 }
 
@@ -62,7 +63,7 @@ func (t *tally) add(c counts) {
 func (t *tally) mustProveMuch(test *testing.T) {
 	c := t.counts
 	test.Logf("%+v", c)
-	if *onlyCase < 0 && min(c.allowed, c.denied, c.addresses, c.shut) < int(*cases)/10 {
+	if *onlyCase < 0 && min(c.allowed, c.unknown, c.denied) < int(*cases)/20 {
 		test.Errorf("this proves little: %+v", c)
 	}
 }
