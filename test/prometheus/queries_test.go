@@ -10,6 +10,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/metrics"
 )
 
@@ -137,5 +138,7 @@ func valuesOf(metric metrics.Metric, name string) ([]string, bool) {
 	return metric.Labels[i].Values, true
 }
 
-// codes are those of findings that alerts speak of. The widening of a profile by other policies is not found yet.
-func codes() []string { return []string{"ForeignPolicyWidens", "WidenedByProfile"} }
+// codes are those of findings that alerts speak of.
+func codes() []string {
+	return []string{string(v1alpha1.CodeForeignPolicyWidens), string(v1alpha1.CodeWidenedByProfile)}
+}
