@@ -20,7 +20,7 @@ import (
 // may have written, with and without those of profiles.
 func TestTheEvaluatorAgreesWithItself(t *testing.T) {
 	var all tally
-	eachCase(t, *cases/4, func(number uint64) error {
+	eachCase(t, *cases/8, func(number uint64) error {
 		d := random.New(*seed, number)
 		c := d.Foreign()
 		if number%4 == 0 {
@@ -115,7 +115,7 @@ func evaluatesTo(e *evaluator.Evaluator, source, destination *snapshot.Pod, want
 // TestOrderMeansNothing compiles and evaluates random clusters, and the same ones in another order, to the same bytes. Names are
 // valid, and no two policies of a namespace have the same.
 func TestOrderMeansNothing(t *testing.T) {
-	eachCase(t, *cases/10, func(number uint64) error {
+	eachCase(t, *cases/20, func(number uint64) error {
 		d := random.New(*seed, number)
 		c := d.Cluster()
 		c.Policies = d.Foreign().Policies
