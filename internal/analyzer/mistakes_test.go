@@ -82,6 +82,7 @@ func TestWhatIsNoMistake(t *testing.T) {
 	for name, spec := range map[string]string{
 		"pods and namespaces in one item":                   ingressFrom(`[{podSelector: {matchLabels: {a: b}}, namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: x}}}]`),
 		"all pods of this namespace, or another namespace":  ingressFrom(`[{podSelector: {}}, {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: x}}}]`),
+		"pods of this namespace, or some of another":        ingressFrom(`[` + shopPods + `, {podSelector: {}, namespaceSelector: {matchLabels: {team: x}}}]`),
 		"namespaces by a label that is no name":             ingressFrom(`[{namespaceSelector: {matchLabels: {team: x}}}]`),
 		"a name beside the one that is protected":           ingressFrom(`[{namespaceSelector: {matchLabels: {name: x, kubernetes.io/metadata.name: x}}}]`),
 		"namespaces without a label that is called name":    ingressFrom(`[{namespaceSelector: {matchExpressions: [{key: name, operator: DoesNotExist}]}}]`),
@@ -105,6 +106,10 @@ func TestMistakes(t *testing.T) {
 		"everybody is where pods may go": {
 			`{policyTypes: [Egress], podSelector: {}, egress: [{ports: [{port: 53}, {port: 443}, {port: 53, protocol: UDP}]}]}`, "egress[0].to", "lets these pods connect to anybody on these ports",
 		},
+		"everybody asks the DNS server": {
+			`{policyTypes: [Ingress], podSelector: {}, ingress: [{ports: [{port: 53, protocol: UDP}]}]}`, "ingress[0].from", "so the rule admits anybody on these ports",
+		},
+		"the widest block is named": {egressTo(`[{ipBlock: {cidr: 192.0.2.0/24}}, {ipBlock: {cidr: 0.0.0.0/0}}]`), "egress[0].to[1].ipBlock", "0.0.0.0/0"},
 		"DNS to everybody": {
 			`{policyTypes: [Egress], podSelector: {}, egress: [{to: [], ports: [{port: 53}, {port: 53, protocol: UDP}]}]}`, "egress[0].to", "anything can leave to anybody on port 53",
 		},
