@@ -1,0 +1,56 @@
+package analyzer
+
+import (
+	"errors"
+	"fmt"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/finding"
+	"firebreak.dev/firebreak/internal/selector"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+// MistakeFindings returns, for each profile that acts in the namespace or is previewed there, the mistakes of policies that nobody's
+// profile wrote and that could select a pod of it, by policy and in the order of Mistakes.
+func MistakeFindings(in WidenInput) (map[snapshot.ProfileKey][]v1alpha1.Finding, error) {
+	in = in.sorted()
+	out := map[snapshot.ProfileKey][]v1alpha1.Finding{}
+	for _, o := range in.Outputs {
+		subjects, err := subjectsOf(o, in.Namespace)
+		if err != nil {
+			return nil, err
+		}
+		_, foreign := in.sides(o)
+		for _, f := range foreign {
+			concerned, err := concerns(f, subjects)
+			if err != nil {
+				return nil, fmt.Errorf("read NetworkPolicy %s: %w", f.policy.Name, err)
+			}
+			if concerned && !f.edited {
+				out[o.Profile.Key] = append(out[o.Profile.Key], mistakeFindings(in.Namespace.Name, f)...)
+			}
+		}
+	}
+	return out, nil
+}
+
+func mistakeFindings(namespace string, f side) []v1alpha1.Finding {
+	var out []v1alpha1.Finding
+	for _, m := range Mistakes(f.policy) {
+		out = append(out, finding.New(v1alpha1.CodePolicyMistake, namespace, "NetworkPolicy "+f.policy.Name, "At %s: %s.", m.Place, m.Message))
+	}
+	return out
+}
+
+// concerns says whether a policy could select a pod of the subjects; also when that is too hard to tell.
+func concerns(f side, subjects []subject) (bool, error) {
+	for _, s := range subjects {
+		switch possible, err := s.pods.and(&f.policy.Spec.PodSelector).possible(); {
+		case errors.Is(err, selector.ErrTooComplex):
+			return true, nil
+		case err != nil || possible:
+			return possible, err
+		}
+	}
+	return false, nil
+}
