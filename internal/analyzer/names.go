@@ -6,6 +6,7 @@ import (
 
 	"firebreak.dev/firebreak/internal/evaluator"
 	"firebreak.dev/firebreak/internal/ipset"
+	"firebreak.dev/firebreak/internal/networkpolicy"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
@@ -59,12 +60,15 @@ type region struct {
 // maxRegions bounds how many of the blocks that policies name are looked at one by one.
 const maxRegions = 64
 
-// regionsOf returns the regions that the rules of a namespace may treat differently: the wide ones that people think in, and
+// linkLocal is where a cloud's metadata are. Nobody calls from there.
+const linkLocal = "169.254.169.254"
+
+// regionsOf returns the regions that the rules of a direction may treat differently: the wide ones that people think in, and
 // each block that is named.
-func regionsOf(rules ...*evaluator.Namespace) []region {
+func regionsOf(direction networkpolicy.Direction, rules ...*evaluator.Namespace) []region {
 	var blocks []netip.Prefix
 	for _, n := range rules {
-		named, excepted := n.Blocks()
+		named, excepted := n.Blocks(direction)
 		// The special-use ranges are excepted by most who mean the internet, and are private addresses to people.
 		blocks = append(append(blocks, named...), slices.DeleteFunc(excepted, isSpecialUse)...)
 	}
@@ -76,8 +80,11 @@ func regionsOf(rules ...*evaluator.Namespace) []region {
 		{"the internet", []string{"8.8.4.4", "198.51.100.77", "151.101.1.1", "77.88.99.11"}},
 		{"the internet (IPv6)", []string{"2001:4860:4860::8844", "2a00::77", "2620:fe::9"}},
 		{"private addresses outside the cluster", []string{"10.255.255.254", "192.168.255.254", "172.31.255.254"}},
-		{"link-local addresses, such as cloud metadata", []string{"169.254.169.254"}},
+		{"link-local addresses, such as cloud metadata", []string{linkLocal}},
 	} {
+		if direction == networkpolicy.Ingress && wide.examples[0] == linkLocal {
+			continue
+		}
 		if example, ok := outsideOf(blocks, wide.examples); ok {
 			out = append(out, region{wide.name, example})
 		}

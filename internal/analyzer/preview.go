@@ -57,7 +57,7 @@ func PreviewOf(output compiler.Output, here *Place, others []*Place) (Preview, e
 		return Preview{}, err
 	}
 	p := &preview{here: here, after: after, names: names, changes: map[changeKey]*Connection{}}
-	regions := regionsOf(here.Rules, after)
+	sources, destinations := regionsOf(networkpolicy.Ingress, here.Rules, after), regionsOf(networkpolicy.Egress, here.Rules, after)
 	for i := range here.Pods {
 		pod := &here.Pods[i]
 		if pod.HostNetwork || pod.Completed {
@@ -65,7 +65,8 @@ func PreviewOf(output compiler.Output, here *Place, others []*Place) (Preview, e
 		}
 		p.within(pod)
 		p.withOthers(pod, others)
-		p.withAddresses(pod, regions)
+		p.withAddresses(networkpolicy.Ingress, pod, sources)
+		p.withAddresses(networkpolicy.Egress, pod, destinations)
 	}
 	return Preview{Cut: p.list(cut), Opened: p.list(opened)}, nil
 }
@@ -188,16 +189,14 @@ func (p *preview) withMany(direction networkpolicy.Direction, pod *snapshot.Pod,
 	p.compare(p.here.Rules.Admits(direction, pod, other).Ports, p.after.Admits(direction, pod, other).Ports, c, relevant)
 }
 
-func (p *preview) withAddresses(pod *snapshot.Pod, regions []region) {
+// withAddresses looks at the connections of a pod with addresses outside the cluster: those that it receives, or opens.
+func (p *preview) withAddresses(direction networkpolicy.Direction, pod *snapshot.Pod, regions []region) {
 	for _, r := range regions {
-		other := evaluator.Other{Address: r.example}
-		for _, direction := range []networkpolicy.Direction{networkpolicy.Egress, networkpolicy.Ingress} {
-			c, relevant := Connection{From: p.names.of(pod), To: r.name, rank: 3, count: 1}, portset.All()
-			if direction == networkpolicy.Ingress {
-				c.From, c.To, relevant = c.To, c.From, declared(pod)
-			}
-			p.compare(p.here.Rules.Admits(direction, pod, other).Ports, p.after.Admits(direction, pod, other).Ports, c, relevant)
+		other, c, relevant := evaluator.Other{Address: r.example}, Connection{From: p.names.of(pod), To: r.name, rank: 3, count: 1}, portset.All()
+		if direction == networkpolicy.Ingress {
+			c.From, c.To, relevant = c.To, c.From, declared(pod)
 		}
+		p.compare(p.here.Rules.Admits(direction, pod, other).Ports, p.after.Admits(direction, pod, other).Ports, c, relevant)
 	}
 }
 

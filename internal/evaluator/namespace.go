@@ -197,16 +197,14 @@ func isItself(a, b *snapshot.Pod) bool {
 	return a != nil && b != nil && a.Name != "" && a.Name == b.Name && a.Namespace == b.Namespace
 }
 
-// Blocks returns the ranges of addresses that the rules name, and those that they except, in the order of policies and rules;
-// some of them several times.
-func (n *Namespace) Blocks() (named, excepted []netip.Prefix) {
+// Blocks returns the ranges of addresses that the rules of a direction name, and those that they except, in the order of
+// policies and rules; some of them several times.
+func (n *Namespace) Blocks(direction networkpolicy.Direction) (named, excepted []netip.Prefix) {
 	for i := range n.policies {
-		for _, side := range []side{n.policies[i].ingress, n.policies[i].egress} {
-			for _, r := range side.rules {
-				for _, p := range r.peers {
-					if p.pods == nil {
-						named, excepted = append(named, p.block.cidr), append(excepted, p.block.except...)
-					}
+		for _, r := range n.policies[i].side(direction).rules {
+			for _, p := range r.peers {
+				if p.pods == nil {
+					named, excepted = append(named, p.block.cidr), append(excepted, p.block.except...)
 				}
 			}
 		}
