@@ -60,8 +60,8 @@ type region struct {
 // maxRegions bounds how many of the blocks that policies name are looked at one by one.
 const maxRegions = 64
 
-// linkLocal is where a cloud's metadata are. Nobody calls from there.
-const linkLocal = "169.254.169.254"
+// metadataAddress is where clouds serve their metadata. Nobody calls from there.
+const metadataAddress = "169.254.169.254"
 
 // regionsOf returns the regions that the rules of a direction may treat differently: the wide ones that people think in, and
 // each block that is named.
@@ -80,9 +80,9 @@ func regionsOf(direction networkpolicy.Direction, rules ...*evaluator.Namespace)
 		{"the internet", []string{"8.8.4.4", "198.51.100.77", "151.101.1.1", "77.88.99.11"}},
 		{"the internet (IPv6)", []string{"2001:4860:4860::8844", "2a00::77", "2620:fe::9"}},
 		{"private addresses outside the cluster", []string{"10.255.255.254", "192.168.255.254", "172.31.255.254"}},
-		{"link-local addresses, such as cloud metadata", []string{linkLocal}},
+		{"link-local addresses, such as cloud metadata", []string{metadataAddress}},
 	} {
-		if direction == networkpolicy.Ingress && wide.examples[0] == linkLocal {
+		if direction == networkpolicy.Ingress && wide.examples[0] == metadataAddress {
 			continue
 		}
 		if example, ok := outsideOf(blocks, wide.examples); ok {
