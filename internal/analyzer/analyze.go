@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -27,6 +28,10 @@ type Judgement struct {
 // Analyze judges each profile that acts in a namespace, or is previewed there. Here is the namespace as it is, others are at
 // least the namespaces within the reach of the outputs, and all others when one is previewed.
 func Analyze(outputs []compiler.Output, here *Place, others []*Place) ([]Judgement, error) {
+	w, err := widenings(outputs, here)
+	if err != nil {
+		return nil, fmt.Errorf("analyze namespace %s: %w", here.Namespace.Name, err)
+	}
 	var out []Judgement
 	for _, o := range outputs {
 		if !o.Selected || (o.Disposition != compiler.Enforce && o.Disposition != compiler.Preview) {
@@ -36,9 +41,29 @@ func Analyze(outputs []compiler.Output, here *Place, others []*Place) ([]Judgeme
 		if err != nil {
 			return nil, fmt.Errorf("analyze %s in namespace %s: %w", o.Profile.Key, here.Namespace.Name, err)
 		}
+		j.Findings = finding.Sort(slices.Concat(j.Findings, w.foreign[j.Profile], w.profiles[j.Profile]))
+		j.Undecided = w.undecided[j.Profile]
 		out = append(out, j)
 	}
 	return out, nil
+}
+
+// widened is what is added to profiles in a namespace, by profile.
+type widened struct {
+	foreign, profiles map[snapshot.ProfileKey][]v1alpha1.Finding
+	undecided         map[snapshot.ProfileKey]string
+}
+
+func widenings(outputs []compiler.Output, here *Place) (widened, error) {
+	in := WidenInput{Namespace: here.Namespace, Outputs: outputs, Live: here.Policies, Pods: here.Pods}
+	var out widened
+	list, err := Widened(in)
+	if err != nil {
+		return out, err
+	}
+	out.foreign, out.undecided = WidenedFindings(here.Namespace.Name, list)
+	out.profiles, err = WidenedByProfiles(in)
+	return out, err
 }
 
 func analyze(o compiler.Output, here *Place, others []*Place) (Judgement, error) {
@@ -60,6 +85,5 @@ func analyze(o compiler.Output, here *Place, others []*Place) (Judgement, error)
 		return j, err
 	}
 	j.Findings = HalfOpenFindings(o.Profile, here.Namespace.Name, flows)
-	j.Findings = finding.Sort(j.Findings)
 	return j, nil
 }

@@ -34,9 +34,8 @@ func placeOf(tier string) string {
 }
 
 // WidenedByProfiles returns, for each profile that acts in the namespace or is previewed there, a finding for each other profile
-// that enforces there and admits, for a pod of one of its tiers, what its own policies do not: by design, profiles of a namespace
-// add up. The pods in no tier are left out: a profile declares nothing for them, and they are the others' to open. So is what cannot
-// be told, since it is about what somebody has declared. In the order of the other profiles.
+// that enforces there and admits, for a pod of its own, what its own policies do not: by design, profiles of a namespace add up.
+// What cannot be told is left out, since it is about what somebody has declared. In the order of the other profiles.
 func WidenedByProfiles(in WidenInput) (map[snapshot.ProfileKey][]v1alpha1.Finding, error) {
 	in = in.sorted()
 	out := map[snapshot.ProfileKey][]v1alpha1.Finding{}
@@ -45,7 +44,6 @@ func WidenedByProfiles(in WidenInput) (map[snapshot.ProfileKey][]v1alpha1.Findin
 		if err != nil {
 			return nil, err
 		}
-		subjects = slices.DeleteFunc(subjects, func(s subject) bool { return s.tier == "" })
 		replaced := replacedBy(o)
 		for _, other := range in.Outputs {
 			if other.Disposition != compiler.Enforce || other.Profile.Key == o.Profile.Key || replaced[other.Profile.Key] {
@@ -78,19 +76,31 @@ func widenedBy(namespace string, other snapshot.ProfileKey, list []Widening) (v1
 	switch {
 	case len(now) > 0:
 		return finding.New(v1alpha1.CodeWidenedByProfile, namespace, other.String(),
-			"Pods of %s are pods of %s, too, which allows them more than this profile does: profiles of a namespace add up. If that is not meant, make the tiers' selectors exclude each other.",
-			tiersInWords(now), other), true
+			"%s allows more than this profile does for %s: profiles of a namespace add up. If that is not meant, narrow it, or make the selectors of tiers exclude each other.",
+			other, tiersInWords(now)), true
 	case len(someday) > 0:
 		return finding.New(v1alpha1.CodeWidenedByProfile, namespace, other.String(),
-			"A pod of %s that bears the labels of a tier of %s as well would be allowed more than this profile allows it: profiles of a namespace add up. No such pod runs now.",
-			tiersInWords(someday), other), true
+			"%s would allow more than this profile does for %s: profiles of a namespace add up. No pod runs now of which that is true.",
+			other, tiersInWords(someday)), true
 	}
 	return v1alpha1.Finding{}, false
 }
 
+// tiersInWords returns "pods of tiers a and b and pods that no tier of this profile selects".
 func tiersInWords(tiers []string) string {
 	slices.Sort(tiers)
 	tiers = slices.Compact(tiers)
+	const others = "pods that no tier of this profile selects"
+	if tiers[0] != "" {
+		return "pods of " + tierNames(tiers)
+	}
+	if len(tiers) == 1 {
+		return others
+	}
+	return "pods of " + tierNames(tiers[1:]) + " and " + others
+}
+
+func tierNames(tiers []string) string {
 	if len(tiers) == 1 {
 		return "tier " + tiers[0]
 	}

@@ -324,14 +324,14 @@ func TestProfilesOfANamespaceAddUp(t *testing.T) {
 		}
 	}
 	mustSay(t, said,
-		"other: Info WidenedByProfile SegmentationProfile production/shop: Pods of tier blue are pods of SegmentationProfile production/shop, too",
-		"shop: Info WidenedByProfile SegmentationProfile production/other: Pods of tier api are pods of SegmentationProfile production/other, too")
+		"other: Info WidenedByProfile SegmentationProfile production/shop: SegmentationProfile production/shop allows more than this profile does for pods of tier blue: profiles of a namespace add up.",
+		"shop: Info WidenedByProfile SegmentationProfile production/other: SegmentationProfile production/other allows more than this profile does for pods of tier api: profiles of a namespace add up.")
 	n.in.Pods = nil
 	if got, err = WidenedByProfiles(n.compiled()); err != nil || len(got) != 2 {
 		t.Fatal(got, err)
 	}
 	for _, list := range got {
-		if !strings.Contains(list[0].Message, "No such pod runs now") {
+		if !strings.Contains(list[0].Message, "No pod runs now of which that is true") {
 			t.Errorf("got %+v", list)
 		}
 	}
@@ -339,4 +339,24 @@ func TestProfilesOfANamespaceAddUp(t *testing.T) {
 	if got, err = WidenedByProfiles(inProduction(t, shop, same).compiled()); err != nil || len(got) != 0 {
 		t.Errorf("equal profiles add nothing to each other: %v, %v", got, err)
 	}
+}
+
+func TestABaselineIsToldOfTheProfilesThatOpenWhatItCloses(t *testing.T) {
+	f := given(t, `
+kind: ClusterSegmentationProfile
+metadata: {name: baseline}
+spec: {namespaceSelector: {}, tiers: []}
+---
+kind: SegmentationProfile
+metadata: {name: shop, namespace: shop}
+spec:
+  dns: None
+  tiers: [{name: api, podSelector: {matchLabels: {app: api}}, ports: [{port: 80}]}]
+  allow: [{name: in, from: [{pods: {namespaces: [mon]}}], to: [{tier: api}]}]
+`).running("shop/api app=api").also("quiet")
+	const want = "SegmentationProfile shop/shop: SegmentationProfile shop/shop allows more than this profile does for pods that no tier of this profile selects: " +
+		"profiles of a namespace add up. If that is not meant, narrow it, or make the selectors of tiers exclude each other."
+	mustEqual(t, said(f.judged("shop", "baseline"), v1alpha1.CodeWidenedByProfile), want)
+	mustEqual(t, said(f.judged("shop", "shop"), v1alpha1.CodeWidenedByProfile))
+	mustEqual(t, said(f.judged("quiet", "baseline"), v1alpha1.CodeWidenedByProfile))
 }
