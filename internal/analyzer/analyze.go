@@ -17,8 +17,11 @@ type Judgement struct {
 	Profile    snapshot.ProfileKey
 	UID        types.UID
 	Generation int64
-	// Findings are sorted; nil when there are none. One with CodeForeignPolicyWidens says that the profile is not isolated.
+	// Findings are sorted; nil when there are none.
 	Findings []v1alpha1.Finding
+	// Widened says in a sentence why the profile is not isolated: the gravest of what its findings with CodeForeignPolicyWidens
+	// say. Empty when there are none.
+	Widened string
 	// Undecided says why it cannot be told whether the profile is isolated; empty when it can.
 	Undecided string
 	// Preview is set for a profile that is being previewed.
@@ -42,7 +45,7 @@ func Analyze(outputs []compiler.Output, here *Place, others []*Place) ([]Judgeme
 			return nil, fmt.Errorf("analyze %s in namespace %s: %w", o.Profile.Key, here.Namespace.Name, err)
 		}
 		j.Findings = finding.Sort(slices.Concat(j.Findings, w.foreign[j.Profile], w.profiles[j.Profile]))
-		j.Undecided = w.undecided[j.Profile]
+		j.Widened, j.Undecided = gravest(here.Namespace.Name, w.list, j.Profile), w.undecided[j.Profile]
 		out = append(out, j)
 	}
 	return out, nil
@@ -50,6 +53,7 @@ func Analyze(outputs []compiler.Output, here *Place, others []*Place) ([]Judgeme
 
 // widened is what is added to profiles in a namespace, by profile.
 type widened struct {
+	list              []Widening
 	foreign, profiles map[snapshot.ProfileKey][]v1alpha1.Finding
 	undecided         map[snapshot.ProfileKey]string
 }
@@ -61,6 +65,7 @@ func widenings(outputs []compiler.Output, here *Place) (widened, error) {
 	if err != nil {
 		return out, err
 	}
+	out.list = list
 	out.foreign, out.undecided = WidenedFindings(here.Namespace.Name, list)
 	out.profiles, err = WidenedByProfiles(in)
 	return out, err

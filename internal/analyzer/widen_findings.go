@@ -8,8 +8,32 @@ import (
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/compiler"
 	"firebreak.dev/firebreak/internal/finding"
+	"firebreak.dev/firebreak/internal/networkpolicy"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
+
+// gravest returns the message of the widening that concerns a profile most: one that is true today, of a tier, of who may come in.
+func gravest(namespace string, list []Widening, profile snapshot.ProfileKey) string {
+	var of []Widening
+	for _, w := range list {
+		if w.Profile == profile && w.Undecided == "" {
+			of = append(of, w)
+		}
+	}
+	if len(of) == 0 {
+		return ""
+	}
+	rank := func(w Widening) int {
+		rank := 0
+		for i, lesser := range []bool{w.Direction == networkpolicy.Egress, w.Tier == "", !w.Today} {
+			if lesser {
+				rank += 1 << i
+			}
+		}
+		return rank
+	}
+	return slices.MinFunc(of, func(a, b Widening) int { return cmp.Compare(rank(a), rank(b)) }).message(namespace)
+}
 
 // WidenedFindings words widenings of a namespace, in their order, by profile. Undecided says, for a profile, why it cannot be told
 // whether a policy widens it; the first such reason.

@@ -187,13 +187,13 @@ func (n *neighbourhood) readPeer(given *networkingv1.NetworkPolicyPeer) (readPee
 }
 
 func readBlock(given networkingv1.IPBlock) ([]netip.Prefix, error) {
-	cidr, err := netip.ParsePrefix(given.CIDR)
+	cidr, err := ipset.Parse(given.CIDR)
 	if err != nil {
 		return nil, fmt.Errorf("ipBlock: %w", err)
 	}
 	var except []netip.Prefix
 	for _, text := range given.Except {
-		e, err := netip.ParsePrefix(text)
+		e, err := ipset.Parse(text)
 		if err != nil {
 			return nil, fmt.Errorf("ipBlock: except: %w", err)
 		}

@@ -137,7 +137,7 @@ func TestWhatAPolicyAddsIsSaidInWords(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var want []string
 			for _, w := range c.want {
-				want = append(want, "tier api: NetworkPolicy x in production "+w+", as soon as a pod bears the labels of both"+whatToDo)
+				want = append(want, "tier api: NetworkPolicy x in production "+w+", as soon as a pod runs that both select"+whatToDo)
 			}
 			if got := inProduction(t, shop, foreign(c.spec)).said(); !slices.Equal(got, want) {
 				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -186,7 +186,7 @@ func TestANameIsTakenForTheNumbersThatKnownPodsGiveIt(t *testing.T) {
 	api := map[string]string{"tier": "api"}
 	mustSay(t, inProduction(t, shop, policy).pod(api, "10.0.0.1", map[string]int32{"http": 8080}).said())
 	mustSay(t, inProduction(t, shop, policy).pod(api, "10.0.0.1", map[string]int32{"http": 8081}).said(), "lets any pod of namespace web reach tier api on TCP/http")
-	mustSay(t, inProduction(t, shop, policy).said(), "could let any pod of namespace web reach tier api on TCP/http, as soon as a pod bears the labels of both")
+	mustSay(t, inProduction(t, shop, policy).said(), "could let any pod of namespace web reach tier api on TCP/http, as soon as a pod runs that both select")
 	mustSay(t, inProduction(t, shop, policy).pod(api, "10.0.0.1", nil).said(), "could let any pod of namespace web reach tier api on TCP/http, if not for the pods of today")
 	byName := strings.Replace(shop, "{port: 8080}", "{port: http}", 1)
 	mustSay(t, inProduction(t, byName, policy).said())

@@ -180,7 +180,7 @@ func (w Widening) message(namespace string) string {
 // whenInWords says what it takes for a policy to widen a profile that widens it for no pod that runs now.
 func whenInWords(both []snapshot.Pod) string {
 	if len(both) == 0 {
-		return "as soon as a pod bears the labels of both"
+		return "as soon as a pod runs that both select"
 	}
 	return "if not for the pods of today, then for others that may come"
 }

@@ -105,6 +105,7 @@ func TestWhatAPolicyMeans(t *testing.T) {
 		"a name means nothing towards an address":                  {"{podSelector: {}, policyTypes: [Egress], egress: [{ports: [{port: http}]}]}", "shop/api", "1.2.3.4", 8080, "TCP", Denied, NotIsolated},
 		"nor towards a pod on the host network":                    {"{podSelector: {}, policyTypes: [Egress], egress: [{ports: [{port: http}]}]}", "shop/api", "shop/agent", 8080, "TCP", Denied, NotIsolated},
 		"an ipBlock holds addresses":                               {"{" + toWeb + "ingress: [{from: [{ipBlock: {cidr: 1.2.0.0/16}}]}]}", "1.2.3.4", "shop/web", 80, "TCP", NotIsolated, Allowed},
+		"zeros in front of a number mean nothing":                  {"{" + toWeb + "ingress: [{from: [{ipBlock: {cidr: 001.002.0.0/16}}]}]}", "1.2.3.4", "shop/web", 80, "TCP", NotIsolated, Allowed},
 		"but for its exceptions":                                   {"{" + toWeb + "ingress: [{from: [{ipBlock: {cidr: 1.2.0.0/16, except: [1.2.3.0/24]}}]}]}", "1.2.3.4", "shop/web", 80, "TCP", NotIsolated, Denied},
 		"an exception of one block is none of another":             {"{" + toWeb + "ingress: [{from: [{ipBlock: {cidr: 1.2.0.0/16, except: [1.2.3.0/24]}}, {ipBlock: {cidr: 1.2.3.4/32}}]}]}", "1.2.3.4", "shop/web", 80, "TCP", NotIsolated, Allowed},
 		"IPv4 for everybody is nobody of IPv6":                     {"{" + toWeb + "ingress: [{from: [{ipBlock: {cidr: 0.0.0.0/0}}]}]}", "2001:db8::1", "shop/web", 80, "TCP", NotIsolated, Denied},

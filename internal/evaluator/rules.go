@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"firebreak.dev/firebreak/internal/ipset"
 	"firebreak.dev/firebreak/internal/networkpolicy"
 	"firebreak.dev/firebreak/internal/portset"
 	"firebreak.dev/firebreak/internal/selector"
@@ -185,17 +186,17 @@ func readPeer(given networkingv1.NetworkPolicyPeer) (peer, error) {
 }
 
 func readBlock(given networkingv1.IPBlock) (block, error) {
-	cidr, err := netip.ParsePrefix(given.CIDR)
+	cidr, err := ipset.Parse(given.CIDR)
 	if err != nil {
 		return block{}, fmt.Errorf("ipBlock.cidr: %w", err)
 	}
-	out := block{cidr: cidr.Masked()}
+	out := block{cidr: cidr}
 	for i, text := range given.Except {
-		except, err := netip.ParsePrefix(text)
+		except, err := ipset.Parse(text)
 		if err != nil {
 			return block{}, fmt.Errorf("ipBlock.except[%d]: %w", i, err)
 		}
-		out.except = append(out.except, except.Masked())
+		out.except = append(out.except, except)
 	}
 	return out, nil
 }

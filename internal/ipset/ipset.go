@@ -3,8 +3,12 @@
 package ipset
 
 import (
+	"fmt"
+	"net"
 	"net/netip"
 	"slices"
+
+	netutils "k8s.io/utils/net"
 )
 
 // Block is a prefix less the prefixes that lie strictly inside it: the shape that a NetworkPolicy's ipBlock has.
@@ -103,4 +107,19 @@ func Last(p netip.Prefix) netip.Addr {
 	}
 	last, _ := netip.AddrFromSlice(bytes)
 	return last
+}
+
+// Parse reads a prefix as the API server does in what it has stored: zeros may lead a number, which is decimal all the same, and
+// bits beyond the prefix mean nothing. See KEP-4858, IP/CIDR validation improvements.
+func Parse(text string) (netip.Prefix, error) {
+	_, cidr, err := netutils.ParseCIDRSloppy(text)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("read %q as a range of addresses: %w", text, err)
+	}
+	addr, _ := netip.AddrFromSlice(cidr.IP)
+	bits, _ := cidr.Mask.Size()
+	if addr.Is4In6() && len(cidr.Mask) == net.IPv4len {
+		addr = addr.Unmap()
+	}
+	return netip.PrefixFrom(addr, bits).Masked(), nil
 }

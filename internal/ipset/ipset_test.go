@@ -96,3 +96,20 @@ func TestLastAddressOfAPrefix(t *testing.T) {
 		}
 	}
 }
+
+func TestPrefixesAreReadAsTheAPIServerDoes(t *testing.T) {
+	for text, want := range map[string]string{
+		"10.0.0.0/8": "10.0.0.0/8", "010.001.000.000/8": "10.0.0.0/8", "10.1.2.3/8": "10.0.0.0/8", "0.0.0.0/0": "0.0.0.0/0",
+		"2001:DB8:0::1/32": "2001:db8::/32", "::/0": "::/0", "1.2.3.4/32": "1.2.3.4/32",
+	} {
+		got, err := Parse(text)
+		if err != nil || got.String() != want {
+			t.Errorf("%s is read as %s (%v), want %s", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "10.0.0.0", "10.0.0.0/33", "x/8", "10.0.0.0/-1"} {
+		if got, err := Parse(text); err == nil {
+			t.Errorf("%q is read as %s", text, got)
+		}
+	}
+}

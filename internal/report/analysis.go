@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,9 +18,10 @@ type analyses struct {
 	findings []v1alpha1.Finding
 	// undecided says why isolation cannot be told in the first namespace where it cannot; reason is that of the condition.
 	undecided, reason string
-	// widened are the findings that speak against isolation.
-	widened []v1alpha1.Finding
-	preview v1alpha1.PreviewConnections
+	// widened says why the profile is not isolated in the first namespace where it is not; widenings counts the reasons.
+	widened   string
+	widenings int
+	preview   v1alpha1.PreviewConnections
 }
 
 func analysesOf(in Input) analyses {
@@ -33,9 +35,10 @@ func analysesOf(in Input) analyses {
 		a.findings = append(a.findings, j.Findings...)
 		for _, f := range j.Findings {
 			if f.Code == v1alpha1.CodeForeignPolicyWidens {
-				a.widened = append(a.widened, f)
+				a.widenings++
 			}
 		}
+		a.widened = cmp.Or(a.widened, j.Widened)
 		a.addUndecided(ns)
 		if j.Preview != nil {
 			a.addPreview(*j.Preview)
@@ -94,10 +97,10 @@ func isolatedCondition(in Input, v verdict, t tally) metav1.Condition {
 		out.Message = "The profile does not act."
 	case in.previews():
 		out.Reason, out.Message = v1alpha1.ReasonPreviewed, "A preview isolates nothing. The findings say what would widen the profile."
-	case len(a.widened) > 0:
-		out.Status, out.Reason, out.Message = metav1.ConditionFalse, string(v1alpha1.CodeForeignPolicyWidens), a.widened[0].Message
-		if len(a.widened) > 1 {
-			out.Message += fmt.Sprintf(" (And %d more.)", len(a.widened)-1)
+	case a.widened != "":
+		out.Status, out.Reason, out.Message = metav1.ConditionFalse, string(v1alpha1.CodeForeignPolicyWidens), a.widened
+		if a.widenings > 1 {
+			out.Message += fmt.Sprintf(" (And %d more.)", a.widenings-1)
 		}
 	case v.unexamined || a.known < t.selected:
 		out.Message = "Not examined in every namespace."

@@ -79,6 +79,9 @@ func judged(i Input, undecided string, findings ...v1alpha1.Finding) Input {
 		}
 	}
 	i.Namespaces[0].Judgement.Findings, i.Namespaces[0].Judgement.Undecided = findings, undecided
+	if len(findings) > 0 && findings[0].Code == v1alpha1.CodeForeignPolicyWidens {
+		i.Namespaces[0].Judgement.Widened = findings[0].Message
+	}
 	return i
 }
 
