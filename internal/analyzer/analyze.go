@@ -44,7 +44,7 @@ func Analyze(outputs []compiler.Output, here *Place, others []*Place) ([]Judgeme
 		if err != nil {
 			return nil, fmt.Errorf("analyze %s in namespace %s: %w", o.Profile.Key, here.Namespace.Name, err)
 		}
-		j.Findings = finding.Sort(slices.Concat(j.Findings, w.foreign[j.Profile], w.profiles[j.Profile]))
+		j.Findings = finding.Sort(slices.Concat(j.Findings, w.foreign[j.Profile], w.profiles[j.Profile], w.mistakes[j.Profile]))
 		j.Widened, j.Undecided = gravest(here.Namespace.Name, w.list, j.Profile), w.undecided[j.Profile]
 		out = append(out, j)
 	}
@@ -53,9 +53,9 @@ func Analyze(outputs []compiler.Output, here *Place, others []*Place) ([]Judgeme
 
 // widened is what is added to profiles in a namespace, by profile.
 type widened struct {
-	list              []Widening
-	foreign, profiles map[snapshot.ProfileKey][]v1alpha1.Finding
-	undecided         map[snapshot.ProfileKey]string
+	list                        []Widening
+	foreign, profiles, mistakes map[snapshot.ProfileKey][]v1alpha1.Finding
+	undecided                   map[snapshot.ProfileKey]string
 }
 
 func widenings(outputs []compiler.Output, here *Place) (widened, error) {
@@ -67,7 +67,10 @@ func widenings(outputs []compiler.Output, here *Place) (widened, error) {
 	}
 	out.list = list
 	out.foreign, out.undecided = WidenedFindings(here.Namespace.Name, list)
-	out.profiles, err = WidenedByProfiles(in)
+	if out.profiles, err = WidenedByProfiles(in); err != nil {
+		return out, err
+	}
+	out.mistakes, err = MistakeFindings(in)
 	return out, err
 }
 

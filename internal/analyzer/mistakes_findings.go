@@ -3,6 +3,9 @@ package analyzer
 import (
 	"errors"
 	"fmt"
+	"slices"
+
+	networkingv1 "k8s.io/api/networking/v1"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/finding"
@@ -36,8 +39,15 @@ func MistakeFindings(in WidenInput) (map[snapshot.ProfileKey][]v1alpha1.Finding,
 
 func mistakeFindings(namespace string, f side) []v1alpha1.Finding {
 	var out []v1alpha1.Finding
-	for _, m := range Mistakes(f.policy) {
-		out = append(out, finding.New(v1alpha1.CodePolicyMistake, namespace, "NetworkPolicy "+f.policy.Name, "At %s: %s.", m.Place, m.Message))
+	list := Mistakes(f.policy)
+	if onlyIngress := slices.Equal(f.policy.Spec.PolicyTypes, []networkingv1.PolicyType{networkingv1.PolicyTypeIngress}); onlyIngress {
+		// The API server writes this where the field was left out, so that nothing tells who meant it.
+		list = append(list, Mistake{"policyTypes", "only ingress is isolated, and these pods may still connect to anybody; " +
+			"write policyTypes: [Ingress, Egress], and what they may connect to under egress, unless another policy isolates their egress"})
+	}
+	for _, m := range list {
+		out = append(out, finding.New(v1alpha1.CodePolicyMistake, namespace, "NetworkPolicy "+f.policy.Name,
+			"Taken by itself, NetworkPolicy %s/%s has a likely mistake at %s: %s.", namespace, f.policy.Name, m.Place, m.Message))
 	}
 	return out
 }

@@ -17,7 +17,7 @@ func (n *neighbours) toldMistakes() []string {
 	var out []string
 	for _, o := range n.in.Outputs {
 		for _, f := range found[o.Profile.Key] {
-			if f.Code != v1alpha1.CodePolicyMistake || f.Severity != v1alpha1.SeverityWarning || f.Namespace != "production" {
+			if f.Code != v1alpha1.CodePolicyMistake || f.Severity != v1alpha1.SeverityInfo || f.Namespace != "production" {
 				n.t.Errorf("got %+v", f)
 			}
 			out = append(out, o.Profile.Key.Name+": "+f.Place+": "+f.Message)
@@ -27,14 +27,20 @@ func (n *neighbours) toldMistakes() []string {
 }
 
 func TestMistakesAreToldToProfilesWhosePodsThePolicyCouldSelect(t *testing.T) {
-	anybody := `{podSelector: {matchLabels: {tier: api}}, policyTypes: [Ingress], ingress: [{ports: [{port: 80}]}]}`
+	anybody := `{podSelector: {matchLabels: {tier: api}}, policyTypes: [Ingress, Egress], ingress: [{ports: [{port: 80}]}], egress: [{to: [{podSelector: {}}], ports: [{port: 53}, {port: 53, protocol: UDP}]}]}`
 	mustSay(t, inProduction(t, other, shop, foreign(anybody)).toldMistakes(),
-		"other: NetworkPolicy x: At ingress[0].from: ", "shop: NetworkPolicy x: At ingress[0].from: ")
+		"other: NetworkPolicy x: Taken by itself, NetworkPolicy production/x has a likely mistake at ingress[0].from: ",
+		"shop: NetworkPolicy x: Taken by itself, NetworkPolicy production/x has a likely mistake at ingress[0].from: ")
 	// A pod has one value of a label, so this can be none of the tier.
 	mustSay(t, inProduction(t, shop, foreign(strings.Replace(anybody, "tier: api", "tier: web", 1))).toldMistakes())
 	// With isolation Namespace it is one of the pods in no tier.
 	everywhere := strings.Replace(shop, "isolation: Tiers", "isolation: Namespace", 1)
 	mustSay(t, inProduction(t, everywhere, foreign(strings.Replace(anybody, "tier: api", "tier: web", 1))).toldMistakes(), "shop: NetworkPolicy x")
+}
+
+func TestAStoredPolicyThatIsolatesIngressAloneMayHaveForgottenEgress(t *testing.T) {
+	mustSay(t, inProduction(t, shop, foreign(`{podSelector: {}, policyTypes: [Ingress]}`)).toldMistakes(),
+		"shop: NetworkPolicy x: Taken by itself, NetworkPolicy production/x has a likely mistake at policyTypes: only ingress is isolated")
 }
 
 func TestWhatAProfileWroteIsNobodysMistake(t *testing.T) {

@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -204,5 +205,23 @@ func TestSwitchingToEnforceDoesWhatThePreviewSaid(t *testing.T) {
 	}
 	if denied != 10 {
 		t.Errorf("%d connections were cut", denied)
+	}
+}
+
+// TestAPreviewBesideTheRecipesShowsWhatTheyCutOff has them closed to the frontend, which never reaches the api.
+func TestAPreviewBesideTheRecipesShowsWhatTheyCutOff(t *testing.T) {
+	sample := strings.Replace(mustReadFile(t, "../../config/samples/three-tier.yaml"), "spec:", "spec:\n  mode: Preview", 1)
+	recipes := strings.ReplaceAll(mustReadFile(t, "testdata/recipes.in.yaml"), "apiVersion: networking.k8s.io/v1\n", "")
+	f := given(t, strings.Replace(sample, "apiVersion: firebreak.dev/v1alpha1\n", "", 1)+"\n---\n"+recipes).running(
+		"production/frontend tier=frontend 8080", "production/api tier=api app=api 8080", "production/database tier=database 5432",
+		"ingress-nginx/controller app=nginx", "monitoring/prometheus app.kubernetes.io/name=prometheus")
+	opens := lines(f.judged("production", "shop").Preview.Opened)
+	for _, want := range []string{
+		"production: tier frontend -> tier api TCP/8080", "production: tier api -> tier database TCP/5432",
+		"production: Deployment ingress-nginx/controller -> tier frontend TCP/8080", "production: Deployment monitoring/prometheus -> tier api TCP/8080",
+	} {
+		if !slices.Contains(opens, want) {
+			t.Errorf("%q is not among what would be opened:\n%s", want, strings.Join(opens, "\n"))
+		}
 	}
 }

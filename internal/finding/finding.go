@@ -15,12 +15,12 @@ const MaxInStatus = 50
 // severityOf is the severity of every code. An unknown code would be Error, so that it is not overlooked.
 func severityOf(code v1alpha1.FindingCode) v1alpha1.Severity {
 	switch code {
-	case v1alpha1.CodeProtectedNamespace, v1alpha1.CodeFrozenPolicies, v1alpha1.CodeUncoveredPods, v1alpha1.CodeWidenedByProfile:
+	case v1alpha1.CodeProtectedNamespace, v1alpha1.CodeFrozenPolicies, v1alpha1.CodeUncoveredPods, v1alpha1.CodeWidenedByProfile, v1alpha1.CodePolicyMistake:
 		return v1alpha1.SeverityInfo
 	case v1alpha1.CodeTierSelectsNothing, v1alpha1.CodeTiersOverlap, v1alpha1.CodeHostNetworkPod, v1alpha1.CodeDNSAnywhere,
 		v1alpha1.CodeDNSNotFound, v1alpha1.CodeAnywherePeer, v1alpha1.CodeUnresolvedPeer, v1alpha1.CodeEveryPodPeer,
 		v1alpha1.CodeBroadCIDR, v1alpha1.CodeTooManyPeers, v1alpha1.CodeServicePortNotPodPort, v1alpha1.CodeServiceWithoutSelector,
-		v1alpha1.CodeNotEnforced, v1alpha1.CodeOperatorPreview, v1alpha1.CodeHalfOpen, v1alpha1.CodePolicyMistake:
+		v1alpha1.CodeNotEnforced, v1alpha1.CodeOperatorPreview, v1alpha1.CodeHalfOpen:
 		return v1alpha1.SeverityWarning
 	case v1alpha1.CodeNameConflict, v1alpha1.CodeContested, v1alpha1.CodePolicyTooLarge, v1alpha1.CodeForeignPolicyWidens:
 		return v1alpha1.SeverityError
