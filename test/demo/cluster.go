@@ -88,10 +88,9 @@ func (d *demo) startManager(ctx context.Context) error {
 // populate makes what a cluster with nodes would have by itself or by its users: namespaces, the DNS Service, and pods
 // that run.
 func (d *demo) populate(ctx context.Context) error {
-	for _, name := range []string{"production", "ingress-nginx", "monitoring"} {
-		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		if _, err := d.client.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{}); err != nil {
-			return fmt.Errorf("create namespace %s: %w", name, err)
+	for _, name := range []string{namespace, "ingress-nginx", "monitoring"} {
+		if err := d.createNamespace(ctx, name); err != nil {
+			return err
 		}
 	}
 	dns := &corev1.Service{
@@ -108,37 +107,11 @@ func (d *demo) populate(ctx context.Context) error {
 	if _, err := d.client.CoreV1().Services("kube-system").Create(ctx, dns, metav1.CreateOptions{}); err != nil {
 		return fmt.Errorf("create Service kube-dns: %w", err)
 	}
-	for i, name := range []string{"frontend-1", "frontend-2", "api-1", "api-2", "database-1"} {
-		if err := d.runPod(ctx, name, fmt.Sprintf("10.244.0.%d", i+10)); err != nil {
-			return fmt.Errorf("create pod %s: %w", name, err)
-		}
-	}
-	return nil
-}
-
-// runPod creates a pod of the tier that its name begins with, and says of it what a kubelet would: that it runs.
-func (d *demo) runPod(ctx context.Context, name, address string) error {
-	tier := name[:len(name)-len("-1")]
-	pods := d.client.CoreV1().Pods("production")
-	pod, err := pods.Create(ctx, &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"tier": tier}},
-		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: tier, Image: "example.com/shop/" + tier}}},
-	}, metav1.CreateOptions{})
-	if err != nil {
-		return err
-	}
-	pod.Status = corev1.PodStatus{
-		Phase:      corev1.PodRunning,
-		PodIP:      address,
-		PodIPs:     []corev1.PodIP{{IP: address}},
-		Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
-		ContainerStatuses: []corev1.ContainerStatus{{
-			Name: tier, Ready: true,
-			State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}},
-		}},
-	}
-	_, err = pods.UpdateStatus(ctx, pod, metav1.UpdateOptions{})
-	return err
+	return d.runPods(ctx,
+		workload{namespace, "frontend", "tier=frontend", 8080, []string{"10.244.0.10", "10.244.0.11"}},
+		workload{namespace, "api", "tier=api", 8080, []string{"10.244.0.12", "10.244.0.13"}},
+		workload{namespace, "database", "tier=database", 5432, []string{"10.244.0.14"}},
+	)
 }
 
 // waitForUser leaves everything running until Ctrl-C.

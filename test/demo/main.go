@@ -68,8 +68,11 @@ func (d *demo) script() []step {
 		{"Somebody opens a hole", d.hole},
 		{"Somebody deletes a policy", d.deletion},
 		{"Nothing of this goes unnoticed", d.traces},
+		{"Somebody adds a policy", d.foreign},
 		{"A mistake is refused, and what was applied stays", d.mistake},
 		{"Look before you leap: Preview", d.preview},
+		{"Two teams, and a door that is half open", d.halfOpen},
+		{"A preview of the whole cluster", d.baseline},
 	}
 	if d.keep {
 		return steps

@@ -70,6 +70,7 @@ func (d *demo) profile(ctx context.Context) error {
 	for _, args := range [][]string{
 		{"apply", "-f", sample},
 		{"wait", "--for=condition=Ready", "--timeout=30s", "segp/shop", "-n", namespace},
+		{"wait", "--for=condition=Isolated", "--timeout=30s", "segp/shop", "-n", namespace},
 	} {
 		if _, err := d.kubectl(ctx, args...); err != nil {
 			return err
@@ -91,7 +92,7 @@ func (d *demo) profile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return expect(conditions, "Ready        True", "Accepted     True", "ResolvedRefs True", "Covered      True")
+	return expect(conditions, "Ready        True", "Accepted     True", "ResolvedRefs True", "Covered      True", "Isolated     True")
 }
 
 // policies shows what Firebreak wrote, and one policy in full.

@@ -8,8 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// baseline is a cluster profile that only looks.
-const baseline = `apiVersion: firebreak.dev/v1alpha1
+// everywhere is a cluster profile that only looks.
+const everywhere = `apiVersion: firebreak.dev/v1alpha1
 kind: ClusterSegmentationProfile
 metadata:
   name: baseline
@@ -62,11 +62,10 @@ func (d *demo) versions(ctx context.Context) (string, error) {
 	return versions, nil
 }
 
-// preview shows a profile over many namespaces that writes nothing.
-func (d *demo) preview(ctx context.Context) error {
-	d.say("The platform team thinks of closing every namespace. In mode Preview a profile writes nothing and says what " +
-		"it would do.")
-	if err := d.apply(ctx, baseline); err != nil {
+// baseline shows a profile over many namespaces that writes nothing.
+func (d *demo) baseline(ctx context.Context) error {
+	d.say("The platform team thinks of closing every namespace.")
+	if err := d.apply(ctx, everywhere); err != nil {
 		return err
 	}
 	if _, err := d.kubectl(ctx, "wait", "--for=condition=Ready", "--timeout=30s", "csegp/baseline"); err != nil {
@@ -76,7 +75,7 @@ func (d *demo) preview(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := expect(wide, "Preview", "would create 8, update 0 and delete 0 policies in 4 namespaces"); err != nil {
+	if err := expect(wide, "Preview", "would create 10, update 0 and delete 0 policies in 5 namespaces, cut"); err != nil {
 		return err
 	}
 	findings, err := d.kubectl(ctx, "get", "csegp", "baseline", "-o", "go-template="+
