@@ -73,7 +73,7 @@ func (d *demo) preview(ctx context.Context) error {
 	if !strings.Contains(cuts, workerLoses) || none != "" {
 		return errors.New("the preview does not say that the worker would lose the database, or something was written")
 	}
-	d.proved("Nothing is written, so the worker works. That it uses the database, only the team can know; it adds a tier and an entry.")
+	d.proved("Nothing is written. That the worker needs the database, only the team can know; it adds a tier and an entry.")
 	return d.mendAndEnforce(ctx)
 }
 

@@ -1,6 +1,7 @@
 package docs_test
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -57,11 +58,18 @@ func runningPod(namespace, name, label string, port int32) snapshot.Pod {
 	return pod
 }
 
-// analyzed returns the judgement of the first profile, which is alone in its namespace as the others are in theirs.
-func analyzed(t *testing.T, pods []snapshot.Pod, profiles ...*v1alpha1.SegmentationProfile) analyzer.Judgement {
+// given is a cluster: profiles, each alone in its namespace, pods, and policies that others wrote.
+type given struct {
+	profiles []*v1alpha1.SegmentationProfile
+	pods     []snapshot.Pod
+	foreign  []*networkingv1.NetworkPolicy
+}
+
+// analyzed returns the judgement of the first profile.
+func (g given) analyzed(t *testing.T) analyzer.Judgement {
 	t.Helper()
 	var known []snapshot.Profile
-	for _, p := range profiles {
+	for _, p := range g.profiles {
 		known = append(known, snapshot.FromSegmentationProfile(p))
 	}
 	var outputs []compiler.Output
@@ -71,13 +79,13 @@ func analyzed(t *testing.T, pods []snapshot.Pod, profiles ...*v1alpha1.Segmentat
 		compiled := compiler.Compile(snapshot.Snapshot{
 			Namespace: ns, Profiles: known[i : i+1], Options: snapshot.DefaultOptions("firebreak-system"), Facts: snapshot.Facts{RemoteProfiles: known},
 		})
-		var policies []*networkingv1.NetworkPolicy
+		policies := slices.DeleteFunc(slices.Clone(g.foreign), func(policy *networkingv1.NetworkPolicy) bool { return policy.Namespace != ns.Name })
 		for j := range compiled[0].Policies {
 			if compiled[0].Disposition == compiler.Enforce {
 				policies = append(policies, &compiled[0].Policies[j])
 			}
 		}
-		there := slices.DeleteFunc(slices.Clone(pods), func(pod snapshot.Pod) bool { return pod.Namespace != ns.Name })
+		there := slices.DeleteFunc(slices.Clone(g.pods), func(pod snapshot.Pod) bool { return pod.Namespace != ns.Name })
 		place, err := analyzer.NewPlace(ns, policies, there)
 		if err != nil {
 			t.Fatal(err)
@@ -91,11 +99,39 @@ func analyzed(t *testing.T, pods []snapshot.Pod, profiles ...*v1alpha1.Segmentat
 	return judgements[0]
 }
 
+func TestIsolationShowsWhatIsSaidOfAForeignPolicy(t *testing.T) {
+	var allowAll networkingv1.NetworkPolicy
+	if err := yaml.UnmarshalStrict([]byte(fence(t, "docs/isolation.md", "## Isolated", "yaml")), &allowAll); err != nil {
+		t.Fatal(err)
+	}
+	judgement := given{
+		profiles: []*v1alpha1.SegmentationProfile{profileOf(t, read(t, "config/samples/three-tier.yaml"))},
+		pods: []snapshot.Pod{
+			runningPod("production", "frontend", "tier=frontend", 8080), runningPod("production", "api", "tier=api", 8080),
+			runningPod("production", "database", "tier=database", 5432),
+		},
+		foreign: []*networkingv1.NetworkPolicy{&allowAll},
+	}.analyzed(t)
+	reasons := 0
+	for _, f := range judgement.Findings {
+		if f.Code == v1alpha1.CodeForeignPolicyWidens {
+			reasons++
+		}
+	}
+	said := fmt.Sprintf("%s (And %d more.)\n", judgement.Widened, reasons-1)
+	if shown := fence(t, "docs/isolation.md", "## Isolated", "text"); shown != said {
+		t.Errorf("docs/isolation.md shows\n%s\nand said is\n%s", shown, said)
+	}
+}
+
 func TestIsolationShowsWhatThePreviewListsFirst(t *testing.T) {
-	preview := analyzed(t, []snapshot.Pod{
-		runningPod("billing", "api", "tier=api", 8443), runningPod("billing", "database", "tier=database", 5432),
-		runningPod("billing", "legacy-worker", "app=legacy-worker", 0),
-	}, billingProfile(t)).Preview
+	preview := given{
+		profiles: []*v1alpha1.SegmentationProfile{billingProfile(t)},
+		pods: []snapshot.Pod{
+			runningPod("billing", "api", "tier=api", 8443), runningPod("billing", "database", "tier=database", 5432),
+			runningPod("billing", "legacy-worker", "app=legacy-worker", 0),
+		},
+	}.analyzed(t).Preview
 	if preview == nil {
 		t.Fatal("the profile of docs/isolation.md is not a preview")
 	}
@@ -113,9 +149,12 @@ func TestIsolationShowsWhatIsSaidOfAHalfOpenEntry(t *testing.T) {
 	shop := profileOf(t, read(t, "config/samples/three-tier.yaml")+fence(t, "docs/isolation.md", "## HalfOpen", "yaml"))
 	billing := billingProfile(t)
 	billing.Spec.Mode = v1alpha1.ModeEnforce
-	pods := []snapshot.Pod{runningPod("production", "api", "tier=api", 8080), runningPod("billing", "api", "tier=api", 8443)}
+	teams := given{
+		profiles: []*v1alpha1.SegmentationProfile{shop, billing},
+		pods:     []snapshot.Pod{runningPod("production", "api", "tier=api", 8080), runningPod("billing", "api", "tier=api", 8443)},
+	}
 	var said []string
-	for _, f := range analyzed(t, pods, shop, billing).Findings {
+	for _, f := range teams.analyzed(t).Findings {
 		if f.Code == v1alpha1.CodeHalfOpen {
 			said = append(said, f.Place+": "+f.Message+"\n")
 		}
@@ -131,7 +170,7 @@ func TestIsolationShowsWhatIsSaidOfAHalfOpenEntry(t *testing.T) {
 		t.Fatalf("%v in %s", err, line)
 	}
 	billing.Spec.Allow = append(billing.Spec.Allow, entry)
-	for _, f := range analyzed(t, pods, shop, billing).Findings {
+	for _, f := range teams.analyzed(t).Findings {
 		if f.Code == v1alpha1.CodeHalfOpen {
 			t.Errorf("with that line there is still: %s", f.Message)
 		}
