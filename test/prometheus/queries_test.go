@@ -139,6 +139,4 @@ func valuesOf(metric metrics.Metric, name string) ([]string, bool) {
 }
 
 // codes are those of findings that alerts speak of.
-func codes() []string {
-	return []string{string(v1alpha1.CodeForeignPolicyWidens), string(v1alpha1.CodeWidenedByProfile)}
-}
+func codes() []string { return []string{string(v1alpha1.CodeForeignPolicyWidens)} }
