@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"firebreak.dev/firebreak/internal/compiler"
 	"firebreak.dev/firebreak/internal/evaluator"
 	"firebreak.dev/firebreak/internal/ipset"
 	"firebreak.dev/firebreak/internal/networkpolicy"
@@ -98,6 +99,23 @@ func regionsOf(direction networkpolicy.Direction, rules ...*evaluator.Namespace)
 		out = append(out, region{block.String(), block.Addr()})
 	}
 	return out
+}
+
+// nameDNS says of the regions that are the addresses of name servers that they are: nobody knows these by heart.
+func nameDNS(regions []region, flows []compiler.Flow) {
+	servers := map[string]bool{}
+	for _, flow := range flows {
+		for _, peer := range flow.Peers {
+			if flow.Entry == compiler.EntryDNS && peer.IPBlock != nil {
+				servers[peer.IPBlock.CIDR] = true
+			}
+		}
+	}
+	for i, r := range regions {
+		if servers[r.name] {
+			regions[i].name = "DNS at " + r.example.String()
+		}
+	}
 }
 
 // outsideOf returns the first of the addresses that no block holds but wide ones.

@@ -58,6 +58,7 @@ func PreviewOf(output compiler.Output, here *Place, others []*Place) (Preview, e
 	}
 	p := &preview{here: here, after: after, names: names, changes: map[changeKey]*Connection{}}
 	sources, destinations := regionsOf(networkpolicy.Ingress, here.Rules, after), regionsOf(networkpolicy.Egress, here.Rules, after)
+	nameDNS(destinations, output.Flows)
 	for i := range here.Pods {
 		pod := &here.Pods[i]
 		if pod.HostNetwork || pod.Completed {

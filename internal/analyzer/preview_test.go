@@ -149,6 +149,14 @@ func TestAnAddressThatIsOnlyCalledIsNoSource(t *testing.T) {
 	}
 }
 
+func TestAPreviewNamesTheNameServers(t *testing.T) {
+	f := given(t, strings.Replace(shopInPreview, "  dns: None\n", "", 1)).running("shop/legacy-worker app=legacy", "shop/db app=db 5432")
+	listed := strings.Join(lines(f.judged("shop", "shop").Preview.Cut), "\n")
+	if !strings.Contains(listed, "shop: Deployment legacy-worker -> DNS at 169.254.20.10 every port") || strings.Contains(listed, "169.254.20.10/32") {
+		t.Errorf("the preview lists\n%s", listed)
+	}
+}
+
 func TestAPreviewCountsManyNamespacesThatFareAlike(t *testing.T) {
 	f := given(t, shopInPreview).running("shop/db app=db 5432")
 	for i := range 9 {

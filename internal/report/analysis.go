@@ -58,7 +58,7 @@ func (a *analyses) addUndecided(ns NamespaceFacts) {
 			ns.Namespace.Name, ns.OtherPolicies.Number, ns.OtherPolicies.Kind)
 	case !ns.OtherPolicies.Known:
 		a.reason, a.undecided = v1alpha1.ReasonPending, fmt.Sprintf(
-			"Whether there are policies of other APIs is not known: %s not listed, or may not be.", unread(ns.OtherPolicies))
+			"Whether there are policies of other APIs is not known: %s not listed yet, or the operator lacks the right to list them.", unread(ns.OtherPolicies))
 	}
 }
 

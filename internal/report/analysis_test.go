@@ -49,7 +49,7 @@ func TestIsolated(t *testing.T) {
 		}), "Unknown OtherPolicyAPI: Policies of another API may admit or deny more in namespace b, which Firebreak does not evaluate: there are 2, such as of kind CiliumNetworkPolicy.cilium.io."},
 		"another API that is not read": {changed(judged(two(), ""), func(i *Input) {
 			i.Namespaces[1].OtherPolicies = enforcement.OtherPolicyUse{Unread: enforcement.OtherPolicyKinds()[0].Resource}
-		}), "Unknown Pending: Whether there are policies of other APIs is not known: ciliumnetworkpolicies.cilium.io are not listed, or may not be."},
+		}), "Unknown Pending: Whether there are policies of other APIs is not known: ciliumnetworkpolicies.cilium.io are not listed yet, or the operator lacks the right to list them."},
 		"one not judged":              {changed(judged(two(), ""), func(i *Input) { i.Namespaces[1].Judgement = nil }), "Unknown Pending: Not examined in every namespace."},
 		"widened, and one not judged": {changed(judged(two(), "", widens), func(i *Input) { i.Namespaces[1].Judgement = nil }), "False ForeignPolicyWidens: allow-all lets everybody in."},
 		"judged for another profile":  {changed(judged(two(), "", widens), func(i *Input) { i.Namespaces[0].Judgement.UID = "former" }), "Unknown Pending: Not examined in every namespace."},
