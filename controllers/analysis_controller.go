@@ -23,10 +23,10 @@ const (
 	reachDelay = time.Second
 	// previewDelay does the same for a namespace that looks at all others.
 	previewDelay = 5 * time.Second
-	// restFactor is how many times longer than it worked the analysis rests after each namespace: it must never take more than a
-	// fifth of a core from those who write policies. longestRest bounds it.
+	// restFactor is how many times longer than it worked the analysis rests after each namespace: it should take no more than a
+	// fifth of a core from those who write policies. longestRest bounds it, lest one large namespace hold up all others.
 	restFactor  = 4
-	longestRest = time.Second
+	longestRest = 4 * time.Second
 )
 
 // AnalysisReconciler judges one namespace at a time: what policies of others admit, which flows are open at one end only, what
