@@ -82,11 +82,10 @@ func analyze(o compiler.Output, here *Place, others []*Place) (Judgement, error)
 		if err != nil {
 			return j, err
 		}
-		rules, err := enforced(o, here)
-		if err != nil {
+		if asEnforced, err = enforced(o, here); err != nil {
 			return j, err
 		}
-		j.Preview, asEnforced = &preview, &Place{Namespace: here.Namespace, Policies: here.Policies, Rules: rules, Pods: here.Pods}
+		j.Preview = &preview
 	}
 	flows, err := HalfOpenFlows(o, asEnforced, others)
 	if err != nil {

@@ -100,10 +100,10 @@ func (f HalfOpen) fix(profile snapshot.Profile, namespace string) string {
 			return fmt.Sprintf("no tier of %s selects these pods: add one to it, or to another profile of that namespace, and to allow: %s",
 				owner, f.entry(profile, namespace, "..."))
 		}
-		return fmt.Sprintf("add to allow of %s: %s", owner, f.entry(profile, namespace, tier))
+		return fmt.Sprintf("add to allow of %s: %s", owner, f.entry(profile, namespace, scalar(tier)))
 	}
 	tier, _ := profile.Tier(f.Tier)
-	peer := fmt.Sprintf("{namespaceSelector: {matchLabels: {%s: %s}}, podSelector: %s}", selector.NamespaceNameLabel, namespace, flowStyle(tier.PodSelector))
+	peer := fmt.Sprintf("{namespaceSelector: {matchLabels: {%s: %s}}, podSelector: %s}", selector.NamespaceNameLabel, scalar(namespace), flowStyle(tier.PodSelector))
 	direction, list := networkpolicy.Ingress, "from"
 	if f.Direction == networkpolicy.Ingress {
 		direction, list = networkpolicy.Egress, "to"
@@ -131,10 +131,10 @@ func (f HalfOpen) owner() (owner snapshot.ProfileKey, tier string, ok bool) {
 
 // entry returns the allow entry, as YAML in one line, that opens the other end in its profile.
 func (f HalfOpen) entry(profile snapshot.Profile, namespace, tierThere string) string {
-	us := fmt.Sprintf("{remoteTier: {namespace: %s, profile: %s, tier: %s}}", namespace, profile.Key.Name, f.Tier)
+	us := fmt.Sprintf("{remoteTier: {namespace: %s, profile: %s, tier: %s}}", scalar(namespace), scalar(profile.Key.Name), scalar(f.Tier))
 	if profile.Key.Kind == v1alpha1.KindClusterSegmentationProfile {
 		tier, _ := profile.Tier(f.Tier)
-		us = fmt.Sprintf("{pods: {namespaces: [%s], podSelector: %s}}", namespace, flowStyle(tier.PodSelector))
+		us = fmt.Sprintf("{pods: {namespaces: [%s], podSelector: %s}}", scalar(namespace), flowStyle(tier.PodSelector))
 	}
 	from, to, name := us, "{tier: "+tierThere+"}", "from-"+namespace+"-"+f.Tier
 	if f.Direction == networkpolicy.Ingress {
@@ -161,14 +161,14 @@ func flowStyle(s *v1alpha1.LabelSelector) string {
 	if len(canonical.MatchLabels) > 0 {
 		var pairs []string
 		for k, v := range canonical.MatchLabels {
-			pairs = append(pairs, fmt.Sprintf("%s: %s", k, scalar(v)))
+			pairs = append(pairs, fmt.Sprintf("%s: %s", scalar(k), scalar(v)))
 		}
 		slices.Sort(pairs)
 		parts = append(parts, "matchLabels: {"+strings.Join(pairs, ", ")+"}")
 	}
 	var expressions []string
 	for _, e := range canonical.MatchExpressions {
-		text := fmt.Sprintf("key: %s, operator: %s", e.Key, e.Operator)
+		text := fmt.Sprintf("key: %s, operator: %s", scalar(e.Key), e.Operator)
 		if len(e.Values) > 0 {
 			var values []string
 			for _, v := range e.Values {
@@ -184,7 +184,7 @@ func flowStyle(s *v1alpha1.LabelSelector) string {
 	return "{" + strings.Join(parts, ", ") + "}"
 }
 
-// scalar quotes a label's value, which YAML could take for something else, such as true, 1.5 or nothing.
+// scalar quotes a name, or the key or value of a label, which YAML could take for something else, such as true, 1.5 or nothing.
 func scalar(value string) string {
 	plain := value != "" && !strings.ContainsAny(value[:1], "0123456789.-_") &&
 		!slices.Contains([]string{"true", "false", "yes", "no", "on", "off", "null", "y", "n"}, strings.ToLower(value))

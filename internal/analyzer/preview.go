@@ -56,8 +56,8 @@ func PreviewOf(output compiler.Output, here *Place, others []*Place) (Preview, e
 	if err != nil {
 		return Preview{}, err
 	}
-	p := &preview{here: here, after: after, names: names, changes: map[changeKey]*Connection{}}
-	sources, destinations := regionsOf(networkpolicy.Ingress, here.Rules, after), regionsOf(networkpolicy.Egress, here.Rules, after)
+	p := &preview{here: here, after: after.Rules, names: names, changes: map[changeKey]*Connection{}}
+	sources, destinations := regionsOf(networkpolicy.Ingress, here.Rules, after.Rules), regionsOf(networkpolicy.Egress, here.Rules, after.Rules)
 	nameDNS(destinations, output.Flows)
 	for i := range here.Pods {
 		pod := &here.Pods[i]
@@ -72,9 +72,9 @@ func PreviewOf(output compiler.Output, here *Place, others []*Place) (Preview, e
 	return Preview{Cut: p.list(cut), Opened: p.list(opened)}, nil
 }
 
-// enforced returns the rules of a namespace as they would be: with the policies that the profile wants in place of those that
-// it has, and without those of the profile that it would replace.
-func enforced(output compiler.Output, here *Place) (*evaluator.Namespace, error) {
+// enforced returns a namespace as it would be: with the policies that the profile wants in place of those that it has, and without
+// those of the profile that it would replace.
+func enforced(output compiler.Output, here *Place) (*Place, error) {
 	replaced := output.Profile.Key
 	replaced.Name = output.Profile.PreviewOf
 	var policies []*networkingv1.NetworkPolicy
@@ -87,7 +87,7 @@ func enforced(output compiler.Output, here *Place) (*evaluator.Namespace, error)
 	for i := range output.Policies {
 		policies = append(policies, &output.Policies[i])
 	}
-	return evaluator.Read(here.Namespace, policies)
+	return NewPlace(here.Namespace, policies, here.Pods)
 }
 
 // effect is what enforcing would do to a connection.

@@ -8,6 +8,7 @@ import (
 
 	networkingv1 "k8s.io/api/networking/v1"
 
+	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/evaluator"
 )
 
@@ -232,4 +233,13 @@ func TestAPreviewBesideTheRecipesShowsWhatTheyCutOff(t *testing.T) {
 			t.Errorf("%q is not among what would be opened:\n%s", want, strings.Join(opens, "\n"))
 		}
 	}
+}
+
+func TestAPreviewNamesItsOwnProfileWhereThatClosesTheOtherEnd(t *testing.T) {
+	f := given(t, strings.Replace(shopInPreview, "  allow:\n", "  allow:\n  - {name: old, from: [{tier: api}], to: [{pods: {podSelector: {matchLabels: {app: legacy}}}}], ports: [{port: 1234}]}\n", 1)).
+		running("shop/api app=api 8080", "shop/db app=db 5432", "shop/legacy app=legacy 1234")
+	mustEqual(t, said(f.judged("shop", "shop"), v1alpha1.CodeHalfOpen),
+		"allow entry old: As far as this profile goes, tier api may connect to Deployment shop/legacy on TCP/1234, but SegmentationProfile shop/shop does not admit it where it arrives; "+
+			"no tier of SegmentationProfile shop/shop selects these pods: add one to it, or to another profile of that namespace, and to allow: "+
+			"{name: from-shop-api, from: [{remoteTier: {namespace: shop, profile: shop, tier: api}}], to: [{tier: ...}], ports: [{port: 1234}]}.")
 }
