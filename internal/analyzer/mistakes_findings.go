@@ -18,6 +18,7 @@ import (
 func MistakeFindings(in WidenInput) (map[snapshot.ProfileKey][]v1alpha1.Finding, error) {
 	in = in.sorted()
 	out := map[snapshot.ProfileKey][]v1alpha1.Finding{}
+	budget := selector.NewBudget(maxSteps)
 	for _, o := range in.Outputs {
 		subjects, err := subjectsOf(o, in.Namespace)
 		if err != nil {
@@ -25,7 +26,7 @@ func MistakeFindings(in WidenInput) (map[snapshot.ProfileKey][]v1alpha1.Finding,
 		}
 		_, foreign := in.sides(o)
 		for _, f := range foreign {
-			concerned, err := concerns(f, subjects)
+			concerned, err := concerns(f, subjects, budget)
 			if err != nil {
 				return nil, fmt.Errorf("read NetworkPolicy %s: %w", f.policy.Name, err)
 			}
@@ -53,9 +54,9 @@ func mistakeFindings(namespace string, f side) []v1alpha1.Finding {
 }
 
 // concerns says whether a policy could select a pod of the subjects; also when that is too hard to tell.
-func concerns(f side, subjects []subject) (bool, error) {
+func concerns(f side, subjects []subject, budget *selector.Budget) (bool, error) {
 	for _, s := range subjects {
-		switch possible, err := s.pods.and(&f.policy.Spec.PodSelector).possible(); {
+		switch possible, err := s.pods.and(&f.policy.Spec.PodSelector).possible(budget); {
 		case errors.Is(err, selector.ErrTooComplex):
 			return true, nil
 		case err != nil || possible:

@@ -7,6 +7,7 @@ import (
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/compiler"
@@ -65,6 +66,7 @@ type Opening struct {
 func Widened(in WidenInput) ([]Widening, error) {
 	in = in.sorted()
 	var out []Widening
+	budget := selector.NewBudget(maxSteps)
 	for _, o := range in.Outputs {
 		subjects, err := subjectsOf(o, in.Namespace)
 		if err != nil {
@@ -74,7 +76,7 @@ func Widened(in WidenInput) ([]Widening, error) {
 			continue
 		}
 		declared, foreign := in.sides(o)
-		list, err := in.judge(o.Profile.Key, subjects, declared, foreign)
+		list, err := in.judge(o.Profile.Key, subjects, declared, foreign, budget)
 		if err != nil {
 			return nil, err
 		}
@@ -112,22 +114,29 @@ func (s podSet) butNot(other *metav1.LabelSelector) podSet {
 }
 
 // possible says whether a pod could be in the set.
-func (s podSet) possible() (bool, error) {
-	_, ok, err := selector.Witness(s.all, s.none)
+func (s podSet) possible(budget *selector.Budget) (bool, error) {
+	_, ok, err := budget.Witness(s.all, s.none)
 	return ok, err
 }
 
-func (s podSet) contains(pod *snapshot.Pod) (bool, error) {
-	for i, each := range slices.Concat(s.all, s.none) {
-		match, err := selector.Matches(each, pod.Labels)
+// among returns those of the pods that are in the set.
+func (s podSet) among(pods []snapshot.Pod) ([]snapshot.Pod, error) {
+	var wanted []labels.Selector
+	for _, each := range slices.Concat(s.all, s.none) {
+		compiled, err := selector.Compile(each)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
-		if match != (i < len(s.all)) {
-			return false, nil
-		}
+		wanted = append(wanted, compiled)
 	}
-	return true, nil
+	return slices.DeleteFunc(slices.Clone(pods), func(pod snapshot.Pod) bool {
+		for i, each := range wanted {
+			if each.Matches(labels.Set(pod.Labels)) != (i < len(s.all)) {
+				return true
+			}
+		}
+		return false
+	}), nil
 }
 
 // subjectsOf returns the pods that a profile isolates in a namespace, or would; the tiers by name, then the pods in none.
@@ -156,9 +165,14 @@ func subjectsOf(o compiler.Output, ns snapshot.Namespace) ([]subject, error) {
 	return out, nil
 }
 
-// judge asks of each subject what each policy of the other side adds.
-func (in WidenInput) judge(profile snapshot.ProfileKey, subjects []subject, declared, others []side) ([]Widening, error) {
+// maxSteps bounds what Widened, and each of its like, does in one namespace: what remains then is undecided. It must end in
+// about a second whatever policies people write.
+const maxSteps = 500_000
+
+// judge asks of each subject what each policy of the other side adds, until the budget is spent.
+func (in WidenInput) judge(profile snapshot.ProfileKey, subjects []subject, declared, others []side, budget *selector.Budget) ([]Widening, error) {
 	place := newNeighbourhood(in)
+	place.budget = budget
 	declaredRules, err := place.readAll(declared)
 	if err != nil {
 		return nil, err
@@ -169,15 +183,24 @@ func (in WidenInput) judge(profile snapshot.ProfileKey, subjects []subject, decl
 	}
 	var out []Widening
 	for _, s := range subjects {
+		running, err := s.pods.among(place.pods)
+		if err != nil {
+			return nil, err
+		}
 		for _, other := range otherRules {
 			for _, direction := range []networkpolicy.Direction{networkpolicy.Egress, networkpolicy.Ingress} {
-				w, found, err := place.widening(s.pods, other, declaredRules, direction)
+				w, found, err := place.widening(s.pods, running, other, declaredRules, direction)
 				if err != nil {
 					return nil, fmt.Errorf("judge what NetworkPolicy %s adds to %s: %w", other.name, profile, err)
 				}
 				if found {
 					w.Profile, w.Tier, w.Policy, w.Edited, w.Direction = profile, s.tier, other.name, other.edited, direction
 					out = append(out, w)
+				}
+				if budget.IsSpent() {
+					return append(out, Widening{
+						Profile: profile, Tier: s.tier, Policy: other.name, Edited: other.edited, Direction: direction, Undecided: tooComplex(other.name),
+					}), nil
 				}
 			}
 		}

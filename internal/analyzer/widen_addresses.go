@@ -49,6 +49,9 @@ func (q *question) someAddress(addresses []netip.Prefix, a atom) (bool, error) {
 		if c.policy != last {
 			s.declared, last = append(s.declared, declaredAddresses{pods: c.pods}), c.policy
 		}
+		if err := q.budget.Spend(len(list)); err != nil {
+			return false, err
+		}
 		d := &s.declared[len(s.declared)-1]
 		d.addresses = append(d.addresses, list...)
 	}
@@ -68,7 +71,10 @@ func (s *addressSearch) search(from int, addresses []netip.Prefix, pods podSet) 
 	if s.steps++; s.steps > maxAddressSteps {
 		return false, selector.ErrTooComplex
 	}
-	if possible, err := pods.possible(); err != nil || !possible {
+	if err := s.question.budget.Spend(len(addresses)); err != nil {
+		return false, err
+	}
+	if possible, err := pods.possible(s.question.budget); err != nil || !possible {
 		return false, err
 	}
 	if from == len(s.declared) {

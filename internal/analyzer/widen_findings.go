@@ -9,6 +9,7 @@ import (
 	"firebreak.dev/firebreak/internal/compiler"
 	"firebreak.dev/firebreak/internal/finding"
 	"firebreak.dev/firebreak/internal/networkpolicy"
+	"firebreak.dev/firebreak/internal/selector"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
@@ -63,6 +64,7 @@ func placeOf(tier string) string {
 func WidenedByProfiles(in WidenInput) (map[snapshot.ProfileKey][]v1alpha1.Finding, error) {
 	in = in.sorted()
 	out := map[snapshot.ProfileKey][]v1alpha1.Finding{}
+	budget := selector.NewBudget(maxSteps)
 	for _, o := range in.Outputs {
 		subjects, err := subjectsOf(o, in.Namespace)
 		if err != nil {
@@ -73,7 +75,7 @@ func WidenedByProfiles(in WidenInput) (map[snapshot.ProfileKey][]v1alpha1.Findin
 			if other.Disposition != compiler.Enforce || other.Profile.Key == o.Profile.Key || replaced[other.Profile.Key] {
 				continue
 			}
-			list, err := in.judge(o.Profile.Key, subjects, sidesOf(o.Policies), sidesOf(other.Policies))
+			list, err := in.judge(o.Profile.Key, subjects, sidesOf(o.Policies), sidesOf(other.Policies), budget)
 			if err != nil {
 				return nil, err
 			}

@@ -3,10 +3,12 @@ package analyzer
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
+	"strconv"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"firebreak.dev/firebreak/internal/networkpolicy"
 	"firebreak.dev/firebreak/internal/portset"
@@ -27,6 +29,12 @@ type question struct {
 	// all and none are those of pods, as selectors of pairs: one of these pods, and a peer.
 	all, none []*metav1.LabelSelector
 }
+
+// stepsPerCover is what it costs to make selectors of pairs of a declared peer.
+const stepsPerCover = 4
+
+// stepsToWord is what it costs to put a peer into words.
+const stepsToWord = 2
 
 // cover is a declared rule.
 type cover struct {
@@ -65,22 +73,25 @@ func (r regions) union(s regions) regions {
 	return regions{r.own || s.own, r.others || s.others, r.outside || s.outside}
 }
 
-// widening says what a policy adds to declared ones for some pods, and whether it adds anything or that cannot be told.
-func (n *neighbourhood) widening(pods podSet, other readPolicy, declared []readPolicy, direction networkpolicy.Direction) (Widening, bool, error) {
+// widening says what a policy adds to declared ones for some pods, of which some run, and whether it adds anything or that cannot be
+// told.
+func (n *neighbourhood) widening(pods podSet, running []snapshot.Pod, other readPolicy, declared []readPolicy, direction networkpolicy.Direction) (Widening, bool, error) {
 	if len(other.rules(direction)) == 0 {
 		return Widening{}, false, nil
 	}
 	pods = pods.and(other.pods)
-	possible, err := pods.possible()
+	possible, err := pods.possible(n.budget)
 	switch {
 	case errors.Is(err, selector.ErrTooComplex):
 		return Widening{Undecided: tooComplex(other.name)}, true, nil
 	case err != nil || !possible:
 		return Widening{}, false, err
 	}
-	known, err := n.knownIn(pods)
-	if err != nil {
-		return Widening{}, false, err
+	var known []snapshot.Pod
+	for _, pod := range running {
+		if other.selects.Matches(labels.Set(pod.Labels)) {
+			known = append(known, pod)
+		}
 	}
 	found, today, err := n.leftUncovered(pods, known, other, declared, direction)
 	if err != nil {
@@ -100,60 +111,50 @@ func (n *neighbourhood) widening(pods podSet, other readPolicy, declared []readP
 // could be.
 func (n *neighbourhood) leftUncovered(pods podSet, known []snapshot.Pod, other readPolicy, declared []readPolicy, direction networkpolicy.Direction) (found gap, today bool, err error) {
 	found = gap{peers: map[peerOf]*peerGap{}}
-	if err := n.today(known, other, declared, direction, &found); err != nil {
-		return found, false, err
-	}
-	if len(found.peers) > 0 {
-		return found, true, nil
+	if err := n.today(known, other, declared, direction, &found); err != nil || len(found.peers) > 0 {
+		return found, len(found.peers) > 0, found.orTooComplex(err, other.name)
 	}
 	q, err := n.ask(pods, known, declared, direction)
-	if err != nil {
-		return found, false, err
+	if err == nil {
+		err = q.answer(other, &found)
 	}
-	return found, false, q.answer(other, &found)
+	return found, false, found.orTooComplex(err, other.name)
+}
+
+// orTooComplex notes that the search went on for too long, and returns any other error.
+func (g *gap) orTooComplex(err error, policy string) error {
+	if errors.Is(err, selector.ErrTooComplex) {
+		g.undecided = tooComplex(policy)
+		return nil
+	}
+	return err
 }
 
 func tooComplex(policy string) string {
 	return fmt.Sprintf("the label selectors of NetworkPolicy %s and of the profiles are too many to be compared", policy)
 }
 
-// knownIn returns the running pods of a set.
-func (n *neighbourhood) knownIn(pods podSet) ([]snapshot.Pod, error) {
-	var out []snapshot.Pod
-	for i := range n.pods {
-		in, err := pods.contains(&n.pods[i])
-		if err != nil {
-			return nil, err
-		}
-		if in {
-			out = append(out, n.pods[i])
-		}
-	}
-	return out, nil
-}
+// matchesPerStep is how many pods are compared with a selector in the time of a step.
+const matchesPerStep = 16
 
 // today adds what is left uncovered for pods that run now, asked once for those that the same declared policies select.
 func (n *neighbourhood) today(known []snapshot.Pod, other readPolicy, declared []readPolicy, direction networkpolicy.Direction, found *gap) error {
+	if err := n.budget.Spend(len(known) * (1 + len(declared)/matchesPerStep)); err != nil {
+		return err
+	}
 	groups := map[string][]snapshot.Pod{}
 	for _, pod := range known {
-		var key strings.Builder
-		for _, d := range declared {
-			match, err := selector.Matches(d.pods, pod.Labels)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(&key, "%t ", match)
+		var key []byte
+		for i := range declared {
+			key = strconv.AppendBool(key, declared[i].selects.Matches(labels.Set(pod.Labels)))
 		}
-		groups[key.String()] = append(groups[key.String()], pod)
+		groups[string(key)] = append(groups[string(key)], pod)
 	}
-	for _, group := range groups {
+	for _, key := range slices.Sorted(maps.Keys(groups)) {
+		group := groups[key]
 		var selecting []readPolicy
 		for _, d := range declared {
-			match, err := selector.Matches(d.pods, group[0].Labels)
-			if err != nil {
-				return err
-			}
-			if match {
+			if d.selects.Matches(labels.Set(group[0].Labels)) {
 				d.pods = &metav1.LabelSelector{}
 				selecting = append(selecting, d)
 			}
@@ -180,7 +181,7 @@ func (n *neighbourhood) ask(pods podSet, known []snapshot.Pod, declared []readPo
 		q.none = append(q.none, selector.Product(s, nil))
 	}
 	for i, d := range declared {
-		possible, err := pods.and(d.pods).possible()
+		possible, err := pods.and(d.pods).possible(n.budget)
 		if err != nil && !errors.Is(err, selector.ErrTooComplex) {
 			return nil, err
 		}
@@ -189,6 +190,9 @@ func (n *neighbourhood) ask(pods podSet, known []snapshot.Pod, declared []readPo
 		}
 		rules := d.rules(direction)
 		for j := range rules {
+			if err := n.budget.Spend(1 + stepsPerCover*len(rules[j].peers)); err != nil {
+				return nil, err
+			}
 			q.covers = append(q.covers, q.cover(i, d.pods, &rules[j]))
 		}
 	}
@@ -214,14 +218,25 @@ func (q *question) cover(policy int, pods *metav1.LabelSelector, rule *readRule)
 // answer adds what is left uncovered of a policy.
 func (q *question) answer(other readPolicy, found *gap) error {
 	for i, rule := range other.rules(q.direction) {
-		for _, a := range q.atoms(rule) {
+		atoms, err := q.atoms(rule)
+		if err != nil {
+			return err
+		}
+		for _, a := range atoms {
 			for j, peer := range rule.peers {
+				if q.budget.IsSpent() {
+					return selector.ErrTooComplex
+				}
 				left, err := q.uncovered(peer, a, func(err error) error { return found.tolerate(err, other.name, peer) })
 				if err != nil {
 					return err
 				}
-				if !left.isEmpty() {
-					found.add(peerOf{i, j}, left, a)
+				if left.isEmpty() {
+					continue
+				}
+				found.add(peerOf{i, j}, left, a)
+				if err := q.budget.Spend(stepsToWord); err != nil {
+					return err
 				}
 			}
 		}
@@ -232,9 +247,6 @@ func (q *question) answer(other readPolicy, found *gap) error {
 // tolerate notes an error that says that something cannot be told, and returns any other.
 func (g *gap) tolerate(err error, policy string, peer readPeer) error {
 	switch {
-	case errors.Is(err, selector.ErrTooComplex):
-		g.undecided = tooComplex(policy)
-		return nil
 	case errors.Is(err, errPodAddresses) && peer.given == nil:
 		// Everybody means pods as pods, not by their addresses.
 		return nil
@@ -242,7 +254,7 @@ func (g *gap) tolerate(err error, policy string, peer readPeer) error {
 		g.undecided = fmt.Sprintf("NetworkPolicy %s names %s, where only pods are, and whether addresses mean pods depends on the network plugin", policy, blockInWords(*peer.given.IPBlock))
 		return nil
 	}
-	return err
+	return g.orTooComplex(err, policy)
 }
 
 func (g *gap) add(at peerOf, left regions, a atom) {
@@ -264,13 +276,13 @@ func (q *question) uncovered(peer readPeer, a atom, tolerate func(error) error) 
 	var left regions
 	var err error
 	if peer.own != nil {
-		left.own, err = q.someone(nil, peer.own, a, func(c *cover) []*metav1.LabelSelector { return c.own })
+		left.own, err = q.someone(nil, peer.ownPair, a, func(c *cover) []*metav1.LabelSelector { return c.own })
 		if err = tolerate(err); err != nil {
 			return left, err
 		}
 	}
 	if peer.others != nil {
-		left.others, err = q.someone(q.elsewhere, peer.others, a, func(c *cover) []*metav1.LabelSelector { return c.others })
+		left.others, err = q.someone(q.elsewhere, peer.othersPair, a, func(c *cover) []*metav1.LabelSelector { return c.others })
 		if err = tolerate(err); err != nil {
 			return left, err
 		}
@@ -283,17 +295,16 @@ func (q *question) uncovered(peer readPeer, a atom, tolerate func(error) error) 
 	return left, err
 }
 
-// someone says whether there could be a pod, and a peer that the selectors match, such that no declared rule admits the two.
+// someone says whether there could be a pod, and a peer, which selectors of pairs match, such that no declared rule admits the two.
 func (q *question) someone(also, peer *metav1.LabelSelector, a atom, covered func(*cover) []*metav1.LabelSelector) (bool, error) {
-	anyPod := &metav1.LabelSelector{}
-	all := append(slices.Clone(q.all), selector.Product(anyPod, peer))
+	all := append(slices.Clone(q.all), peer)
 	if also != nil {
-		all = append(all, selector.Product(anyPod, also))
+		all = append(all, also)
 	}
 	none := slices.Clone(q.none)
 	for _, i := range a.covering {
 		none = append(none, covered(&q.covers[i])...)
 	}
-	_, ok, err := selector.Witness(all, none)
+	_, ok, err := q.budget.Witness(all, none)
 	return ok, err
 }

@@ -18,18 +18,28 @@ type atom struct {
 }
 
 // atoms splits the ports of a rule by which declared rules cover them.
-func (q *question) atoms(rule readRule) []atom {
-	out := q.split(rule.numbers, nil)
+func (q *question) atoms(rule readRule) ([]atom, error) {
+	out, err := q.split(rule.numbers, nil)
+	if err != nil {
+		return nil, err
+	}
 	for i := range rule.names {
 		name := &rule.names[i]
 		numbers := q.given(*name)
 		if !numbers.IsEmpty() {
-			out = append(out, q.split(numbers, name)...)
+			more, err := q.split(numbers, name)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, more...)
 			continue
 		}
 		if q.running && q.direction == networkpolicy.Ingress {
 			// None of these pods has a port of this name.
 			continue
+		}
+		if err := q.budget.Spend(1 + len(q.covers)/matchesPerStep); err != nil {
+			return nil, err
 		}
 		a := atom{name: name}
 		for j := range q.covers {
@@ -39,12 +49,12 @@ func (q *question) atoms(rule readRule) []atom {
 		}
 		out = append(out, a)
 	}
-	return out
+	return out, nil
 }
 
-func (q *question) split(ports portset.Set, name *portName) []atom {
+func (q *question) split(ports portset.Set, name *portName) ([]atom, error) {
 	if ports.IsEmpty() {
-		return nil
+		return nil, nil
 	}
 	cells := []atom{{ports: ports, name: name}}
 	for i := range q.covers {
@@ -52,6 +62,9 @@ func (q *question) split(ports portset.Set, name *portName) []atom {
 		covered := c.ports
 		if name != nil && slices.Contains(c.rule.names, *name) {
 			covered = portset.All()
+		}
+		if err := q.budget.Spend(len(cells)); err != nil {
+			return nil, err
 		}
 		var next []atom
 		for _, cell := range cells {
@@ -67,7 +80,7 @@ func (q *question) split(ports portset.Set, name *portName) []atom {
 		}
 		cells = next
 	}
-	return cells
+	return cells, nil
 }
 
 // given returns the numbers that known pods give to a name; nothing where others, which are not known, do.

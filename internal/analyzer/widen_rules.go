@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"firebreak.dev/firebreak/internal/ipset"
@@ -25,6 +26,8 @@ type readPolicy struct {
 	edited          bool
 	pods            *metav1.LabelSelector
 	ingress, egress []readRule
+	// selects is pods, compiled.
+	selects labels.Selector
 }
 
 func (p *readPolicy) rules(direction networkpolicy.Direction) []readRule {
@@ -55,18 +58,34 @@ type readPeer struct {
 	// own matches pods of the policy's own namespace, others is a selector.Product that matches pods of other namespaces and,
 	// if the other way round is not excluded, of this one; nil for none.
 	own, others *metav1.LabelSelector
+	// ownPair and othersPair are the same as selectors of pairs: any pod, and the peer.
+	ownPair, othersPair *metav1.LabelSelector
 	// addresses are those outside the cluster.
 	addresses []netip.Prefix
+}
+
+// paired sets what follows from own and others.
+func (p readPeer) paired() readPeer {
+	every := &metav1.LabelSelector{}
+	if p.own != nil {
+		p.ownPair = selector.Product(every, p.own)
+	}
+	if p.others != nil {
+		p.othersPair = selector.Product(every, p.others)
+	}
+	return p
 }
 
 // neighbourhood is a namespace as its policies see it.
 type neighbourhood struct {
 	labels map[string]string
-	// elsewhere is a selector.Product that matches the pods of all other namespaces.
+	// elsewhere is a selector of pairs: any pod, and one of another namespace.
 	elsewhere *metav1.LabelSelector
 	pods      []snapshot.Pod
 	// podAddresses are those of the pods that are not on the host network.
 	podAddresses []netip.Prefix
+	// budget is what may still be done.
+	budget *selector.Budget
 }
 
 func newNeighbourhood(in WidenInput) *neighbourhood {
@@ -78,7 +97,7 @@ func newNeighbourhood(in WidenInput) *neighbourhood {
 	n.labels[selector.NamespaceNameLabel] = in.Namespace.Name
 	elsewhere := selector.NotNamespaceNames(in.Namespace.Name)
 	elsewhere.MatchExpressions = append(elsewhere.MatchExpressions, metav1.LabelSelectorRequirement{Key: selector.NamespaceNameLabel, Operator: metav1.LabelSelectorOpExists})
-	n.elsewhere = selector.Product(elsewhere, nil)
+	n.elsewhere = selector.Product(&metav1.LabelSelector{}, selector.Product(elsewhere, nil))
 	for _, pod := range in.Pods {
 		if pod.HostNetwork || pod.Completed {
 			continue
@@ -107,6 +126,10 @@ func (n *neighbourhood) readAll(list []side) ([]readPolicy, error) {
 func (n *neighbourhood) read(s side) (readPolicy, error) {
 	spec := networkpolicy.Canonical(s.policy.Spec)
 	out := readPolicy{name: s.policy.Name, edited: s.edited, pods: &spec.PodSelector}
+	var err error
+	if out.selects, err = selector.Compile(out.pods); err != nil {
+		return out, fmt.Errorf("podSelector: %w", err)
+	}
 	if slices.Contains(spec.PolicyTypes, networkingv1.PolicyTypeIngress) {
 		for _, r := range spec.Ingress {
 			read, err := n.readRule(r.From, r.Ports)
@@ -132,7 +155,7 @@ func (n *neighbourhood) readRule(peers []networkingv1.NetworkPolicyPeer, ports [
 	var out readRule
 	if len(peers) == 0 {
 		every := &metav1.LabelSelector{}
-		out.peers = []readPeer{{own: every, others: selector.Product(every, nil), addresses: allAddresses()}}
+		out.peers = []readPeer{readPeer{own: every, others: selector.Product(every, nil), addresses: allAddresses()}.paired()}
 	}
 	for i := range peers {
 		read, err := n.readPeer(&peers[i])
@@ -170,7 +193,7 @@ func (n *neighbourhood) readPeer(given *networkingv1.NetworkPolicyPeer) (readPee
 		return out, fmt.Errorf("a peer names nobody; give it a selector or an ipBlock")
 	case given.NamespaceSelector == nil:
 		out.own = pods
-		return out, nil
+		return out.paired(), nil
 	}
 	ours, err := selector.Matches(given.NamespaceSelector, n.labels)
 	if err != nil {
@@ -183,7 +206,7 @@ func (n *neighbourhood) readPeer(given *networkingv1.NetworkPolicyPeer) (readPee
 		out.own = pods
 	}
 	out.others = selector.Product(given.NamespaceSelector, pods)
-	return out, nil
+	return out.paired(), nil
 }
 
 func readBlock(given networkingv1.IPBlock) ([]netip.Prefix, error) {

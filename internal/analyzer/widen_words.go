@@ -27,6 +27,7 @@ func (g *gap) openings(rules []readRule) []Opening {
 		names map[portName]bool
 	}
 	var byPeer []opening
+	index := map[string]int{}
 	for i, rule := range rules {
 		for j, peer := range rule.peers {
 			left := g.peers[peerOf{i, j}]
@@ -34,9 +35,10 @@ func (g *gap) openings(rules []readRule) []Opening {
 				continue
 			}
 			words := peer.words(left.regions)
-			at := slices.IndexFunc(byPeer, func(o opening) bool { return o.peer == words })
-			if at < 0 {
+			at, known := index[words]
+			if !known {
 				at = len(byPeer)
+				index[words] = at
 				byPeer = append(byPeer, opening{peer: words, names: map[portName]bool{}})
 			}
 			byPeer[at].ports = byPeer[at].ports.Union(left.ports)

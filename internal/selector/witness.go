@@ -10,12 +10,31 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// ErrTooComplex is the error of Witness when its search would take more than MaxSearch steps: then it is not known whether
-// there is such an object.
+// ErrTooComplex is the error of a search that would take more steps than it may: then it is not known whether there is such an
+// object.
 var ErrTooComplex = errors.New("the label selectors are too many to search")
 
-// MaxSearch is how many steps Witness takes at most. A step looks once at one selector that must not match.
+// MaxSearch is how many steps Witness takes at most.
 const MaxSearch = 1_000_000
+
+// Budget bounds what a number of searches cost together. A step takes a few microseconds at most: it reads a requirement of a selector,
+// or looks once at one that must not be met. The zero value allows none.
+type Budget struct{ left int }
+
+// NewBudget allows so many steps.
+func NewBudget(steps int) *Budget { return &Budget{left: steps} }
+
+// Spend takes steps away. The error is ErrTooComplex when there were not as many left.
+func (b *Budget) Spend(steps int) error {
+	if b.left -= steps; b.left < 0 {
+		b.left = 0
+		return ErrTooComplex
+	}
+	return nil
+}
+
+// IsSpent says whether no step is left.
+func (b *Budget) IsSpent() bool { return b.left == 0 }
 
 // Witness says whether some object could match all selectors of one list and none of another, and returns the labels of one:
 // a label is absent where that will do, and otherwise has a value that no selector names where that will do. The answer is
@@ -23,6 +42,11 @@ const MaxSearch = 1_000_000
 // and a nil in none means nothing. Without any selector the labels are empty, never nil when ok. The error is ErrTooComplex, or
 // says which requirement cannot be read.
 func Witness(all, none []*metav1.LabelSelector) (objectLabels map[string]string, ok bool, err error) {
+	return NewBudget(MaxSearch).Witness(all, none)
+}
+
+// Witness is like the function, and takes its steps from the budget.
+func (b *Budget) Witness(all, none []*metav1.LabelSelector) (objectLabels map[string]string, ok bool, err error) {
 	if slices.Contains(all, nil) {
 		return nil, false, nil
 	}
@@ -30,14 +54,22 @@ func Witness(all, none []*metav1.LabelSelector) (objectLabels map[string]string,
 	if err != nil {
 		return nil, false, err
 	}
+	if err := b.Spend(stepsToRead(required) + stepsToRead(refused)); err != nil {
+		return nil, false, err
+	}
 	s := newSearch(append(slices.Concat(required...), slices.Concat(refused...)...))
+	s.budget = b
 	for _, r := range slices.Concat(required...) {
 		if !s.domains[r.Key].keep(s.meaning(r)) {
 			return nil, false, nil
 		}
 	}
 	for _, list := range refused {
-		s.refused = append(s.refused, s.literals(list))
+		literals := s.literals(list)
+		s.refused = append(s.refused, literals)
+		for _, l := range literals {
+			s.cost += 1 + len(l.meaning)/valuesPerStep
+		}
 	}
 	found, err := s.solve()
 	if err != nil || !found {
@@ -45,6 +77,20 @@ func Witness(all, none []*metav1.LabelSelector) (objectLabels map[string]string,
 	}
 	return s.labels(), true, nil
 }
+
+// stepsToRead is what it costs to read requirements: 1 each, and 1 for every few of its values.
+func stepsToRead(lists [][]metav1.LabelSelectorRequirement) int {
+	steps := 1
+	for _, list := range lists {
+		for _, r := range list {
+			steps += 1 + len(r.Values)/valuesPerStep
+		}
+	}
+	return steps
+}
+
+// valuesPerStep is how many values of a label are looked at in the time of a step.
+const valuesPerStep = 16
 
 // readAll returns the requirements of selectors, without those of nil.
 func readAll(all, none []*metav1.LabelSelector) (required, refused [][]metav1.LabelSelectorRequirement, err error) {
@@ -98,7 +144,9 @@ type search struct {
 	values  map[string][]string
 	domains map[string]domain
 	refused [][]literal
-	steps   int
+	// cost is how many steps it takes to look at all refused selectors once.
+	cost   int
+	budget *Budget
 }
 
 // literal is a requirement: the values of a key that meet it.
@@ -159,8 +207,8 @@ func (s *search) literals(requirements []metav1.LabelSelectorRequirement) []lite
 // solve narrows the domains until every refused selector fails, and says whether that is possible. Domains are as they were
 // when it is not.
 func (s *search) solve() (bool, error) {
-	if s.steps += len(s.refused); s.steps > MaxSearch {
-		return false, ErrTooComplex
+	if err := s.budget.Spend(s.cost); err != nil {
+		return false, err
 	}
 	choices, open := s.fewestChoices()
 	if !open {
