@@ -2,7 +2,9 @@ package analyzer
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,7 +24,7 @@ type bench struct {
 	allow                    string
 }
 
-func (b bench) build(t *testing.T) (*fixture, *Place, []*Place) {
+func (b bench) build(t testing.TB) (*fixture, *Place, []*Place) {
 	var doc strings.Builder
 	fmt.Fprintf(&doc, "kind: SegmentationProfile\nmetadata: {name: shop, namespace: shop}\nspec:\n  mode: %s\n  tiers:\n", b.mode)
 	for i := range b.tiers {
@@ -78,56 +80,53 @@ func repeat(n int, format string) string {
 	return strings.Join(parts, ", ")
 }
 
-func BenchmarkAnalyze(b *testing.B) {
-	var ten []string
-	for i := range 10 {
-		ten = append(ten, policyDoc(fmt.Sprint("f", i), fmt.Sprintf("{podSelector: {matchLabels: {app: a%d}}, ingress: [{from: [{podSelector: {}}], ports: [{port: 8080}]}]}", i)))
-	}
-	all := policyDoc("allow-all", "{podSelector: {}, ingress: [{}], egress: [{}]}")
-	many := func(n int, spec string) []string {
-		var out []string
-		for i := range n {
-			out = append(out, policyDoc(fmt.Sprint("p", i), spec))
-		}
-		return out
-	}
+// adversaries are policies that cost as much as somebody could wish.
+func adversaries() map[string]bench {
+	large := bench{tiers: 60, entries: 128, deployments: 300, mode: "Enforce"}
 	peers := repeat(500, "{podSelector: {matchLabels: {app: x#}}}")
 	expressions := repeat(100, "{key: k#, operator: NotIn, values: ["+repeat(50, "v#")+"]}")
-	for _, c := range []struct {
-		name string
-		bench
-	}{
-		{"adversary-peers", bench{tiers: 60, entries: 128, deployments: 300, mode: "Enforce", foreign: many(50, "{podSelector: {}, ingress: [{from: ["+peers+"]}]}")}},
-		{"adversary-ports", bench{tiers: 60, entries: 128, deployments: 300, mode: "Enforce", foreign: many(20, "{podSelector: {}, ingress: [{from: ["+peers+"], ports: ["+repeat(500, "{port: 1#}")+"]}]}")}},
-		{"adversary-blocks", bench{tiers: 60, entries: 128, deployments: 300, mode: "Enforce", foreign: many(50, "{podSelector: {}, egress: [{to: ["+repeat(250, "{ipBlock: {cidr: 0.0.0.0/0, except: [10.0.#.0/24]}}")+"]}]}")}},
-		{"adversary-expressions", bench{tiers: 60, entries: 128, deployments: 300, mode: "Enforce", foreign: many(20, "{podSelector: {matchExpressions: ["+expressions+"]}, ingress: [{from: [{podSelector: {matchExpressions: ["+expressions+"]}}]}]}")}},
-		{"adversary-names", bench{tiers: 60, entries: 128, deployments: 300, mode: "Enforce", foreign: many(20, "{podSelector: {}, ingress: [{from: ["+peers+"], ports: ["+repeat(500, "{port: n#}")+"]}]}")}},
-		{"small", bench{tiers: 3, entries: 5, deployments: 6, mode: "Enforce"}},
-		{"small-allow-all", bench{tiers: 3, entries: 5, deployments: 6, mode: "Enforce", foreign: []string{all}}},
-		{"large", bench{tiers: 60, entries: 128, deployments: 300, mode: "Enforce"}},
-		{"large-allow-all", bench{tiers: 60, entries: 128, deployments: 300, mode: "Enforce", foreign: []string{all}}},
-		{"large-ten", bench{tiers: 60, entries: 128, deployments: 300, mode: "Enforce", foreign: ten}},
-		{"large-500-blocks", bench{tiers: 60, entries: 128, deployments: 300, mode: "Enforce", foreign: []string{policyDoc("p", "{podSelector: {}, egress: [{to: ["+repeat(500, "{ipBlock: {cidr: 10.1.0.0/24}}")+"]}]}")}}},
-		{"large-500-peers", bench{tiers: 60, entries: 128, deployments: 300, mode: "Enforce", foreign: []string{policyDoc("p", "{podSelector: {}, ingress: [{from: ["+repeat(500, "{podSelector: {matchLabels: {app: x#}}}")+"]}]}")}}},
-		{"large-500-ports", bench{tiers: 60, entries: 128, deployments: 300, mode: "Enforce", foreign: []string{policyDoc("p", "{podSelector: {}, ingress: [{from: ["+repeat(20, "{podSelector: {matchLabels: {app: x#}}}")+"], ports: ["+repeat(500, "{port: 1#}")+"]}]}")}}},
-		{"preview-300", bench{tiers: 60, entries: 128, deployments: 300, mode: "Preview"}},
-		{"preview-5000ns", bench{tiers: 10, entries: 20, deployments: 30, mode: "Preview", elsewhere: 5000, podsElsewhere: 10}},
-		{"preview-5000ns-mentioned", bench{tiers: 10, entries: 20, deployments: 30, mode: "Preview", elsewhere: 5000, podsElsewhere: 10,
-			allow: "  - {name: all, from: [{pods: {namespaceSelector: {}}}], to: [{tier: t1}]}\n"}},
-		{"halfopen-5000ns", bench{tiers: 10, entries: 20, deployments: 30, mode: "Enforce", elsewhere: 5000, podsElsewhere: 10,
-			allow: "  - {name: all, from: [{pods: {namespaceSelector: {}}}], to: [{tier: t1}, {tier: t2}]}\n"}},
+	out := map[string]bench{}
+	for name, spec := range map[string]string{
+		"peers":       "{podSelector: {}, ingress: [{from: [" + peers + "]}]}",
+		"ports":       "{podSelector: {}, ingress: [{from: [" + peers + "], ports: [" + repeat(500, "{port: 1#}") + "]}]}",
+		"names":       "{podSelector: {}, ingress: [{from: [" + peers + "], ports: [" + repeat(500, "{port: n#}") + "]}]}",
+		"blocks":      "{podSelector: {}, egress: [{to: [" + repeat(250, "{ipBlock: {cidr: 0.0.0.0/0, except: [10.0.#.0/24]}}") + "]}]}",
+		"expressions": "{podSelector: {matchExpressions: [" + expressions + "]}, ingress: [{from: [{podSelector: {matchExpressions: [" + expressions + "]}}]}]}",
 	} {
-		b.Run(c.name, func(b *testing.B) {
-			f, here, others := c.build(&testing.T{})
+		with := large
+		for i := range 20 {
+			with.foreign = append(with.foreign, policyDoc(fmt.Sprint("p", i), spec))
+		}
+		out["adversary/"+name] = with
+		with.foreign = with.foreign[:1]
+		out["large/"+name] = with
+	}
+	return out
+}
+
+func BenchmarkAnalyze(b *testing.B) {
+	const toEverybody = "  - {name: all, from: [{pods: {namespaceSelector: {}}}], to: [{tier: t1}]}\n"
+	allowAll := []string{policyDoc("allow-all", "{podSelector: {}, ingress: [{}], egress: [{}]}")}
+	cases := adversaries()
+	maps.Copy(cases, map[string]bench{
+		"small":                    {tiers: 3, entries: 5, deployments: 6, mode: "Enforce"},
+		"small/allow-all":          {tiers: 3, entries: 5, deployments: 6, mode: "Enforce", foreign: allowAll},
+		"large":                    {tiers: 60, entries: 128, deployments: 300, mode: "Enforce"},
+		"large/allow-all":          {tiers: 60, entries: 128, deployments: 300, mode: "Enforce", foreign: allowAll},
+		"preview/deployments":      {tiers: 60, entries: 128, deployments: 300, mode: "Preview"},
+		"preview/namespaces":       {tiers: 10, entries: 20, deployments: 30, mode: "Preview", elsewhere: 5000, podsElsewhere: 10},
+		"preview/namespaces/named": {tiers: 10, entries: 20, deployments: 30, mode: "Preview", elsewhere: 5000, podsElsewhere: 10, allow: toEverybody},
+		"half-open/namespaces":     {tiers: 10, entries: 20, deployments: 30, mode: "Enforce", elsewhere: 5000, podsElsewhere: 10, allow: toEverybody},
+	})
+	for _, name := range slices.Sorted(maps.Keys(cases)) {
+		b.Run(name, func(b *testing.B) {
+			f, here, others := cases[name].build(b)
 			outputs := f.outputs("shop")
 			b.ReportAllocs()
-			b.ResetTimer()
-			for range b.N {
-				out, err := Analyze(outputs, here, others)
-				if err != nil || len(out) != 1 {
-					b.Fatal(err, len(out))
+			for b.Loop() {
+				if out, err := Analyze(outputs, here, others); err != nil || len(out) != 1 {
+					b.Fatal(out, err)
 				}
-				b.ReportMetric(float64(len(out[0].Findings)), "findings")
 			}
 		})
 	}

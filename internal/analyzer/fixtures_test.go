@@ -20,7 +20,7 @@ import (
 
 // fixture is a cluster of which tests speak in YAML and in lines.
 type fixture struct {
-	t        *testing.T
+	t        testing.TB
 	profiles []snapshot.Profile
 	policies []*networkingv1.NetworkPolicy
 	pods     []snapshot.Pod
@@ -28,7 +28,7 @@ type fixture struct {
 }
 
 // given reads documents: profiles and NetworkPolicies, divided by ---.
-func given(t *testing.T, documents string) *fixture {
+func given(t testing.TB, documents string) *fixture {
 	t.Helper()
 	f := &fixture{t: t, names: []string{"kube-system"}}
 	for i, text := range strings.Split(documents, "\n---\n") {
@@ -185,7 +185,7 @@ func said(j Judgement, code v1alpha1.FindingCode) []string {
 	return out
 }
 
-func mustEqual(t *testing.T, got []string, want ...string) {
+func mustEqual(t testing.TB, got []string, want ...string) {
 	t.Helper()
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))

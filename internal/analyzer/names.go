@@ -96,7 +96,20 @@ func regionsOf(direction networkpolicy.Direction, rules ...*evaluator.Namespace)
 			continue
 		}
 		named[block] = true
-		out = append(out, region{block.String(), block.Addr()})
+		if rest := ipset.Subtract([]netip.Prefix{block}, inside(block, blocks)); len(rest) > 0 {
+			out = append(out, region{block.String(), rest[0].Addr()})
+		}
+	}
+	return out
+}
+
+// inside returns the blocks that lie strictly inside one.
+func inside(block netip.Prefix, blocks []netip.Prefix) []netip.Prefix {
+	var out []netip.Prefix
+	for _, b := range blocks {
+		if b != block && ipset.Contains(block, b) {
+			out = append(out, b)
+		}
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package analyzer
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -56,20 +57,31 @@ func PreviewOf(output compiler.Output, here *Place, others []*Place) (Preview, e
 	if err != nil {
 		return Preview{}, err
 	}
-	p := &preview{here: here, after: after.Rules, names: names, changes: map[changeKey]*Connection{}}
+	p := &preview{here: here, after: after.Rules, names: names, changes: map[changeKey]*Connection{}, seen: map[viewKey]change{}}
 	sources, destinations := regionsOf(networkpolicy.Ingress, here.Rules, after.Rules), regionsOf(networkpolicy.Egress, here.Rules, after.Rules)
 	nameDNS(destinations, output.Flows)
-	for i := range here.Pods {
-		pod := &here.Pods[i]
-		if pod.HostNetwork || pod.Completed {
-			continue
+	byName := p.podsByName()
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		for _, pod := range byName[name] {
+			p.within(pod)
+			p.withAddresses(networkpolicy.Ingress, pod, sources)
+			p.withAddresses(networkpolicy.Egress, pod, destinations)
 		}
-		p.within(pod)
-		p.withOthers(pod, others)
-		p.withAddresses(networkpolicy.Ingress, pod, sources)
-		p.withAddresses(networkpolicy.Egress, pod, destinations)
 	}
-	return Preview{Cut: p.list(cut), Opened: p.list(opened)}, nil
+	p.flush()
+	p.withOthers(byName, others)
+	return Preview{Cut: p.totals[cut], Opened: p.totals[opened]}, nil
+}
+
+// podsByName returns the pods that policies govern, by what they are called.
+func (p *preview) podsByName() map[string][]*snapshot.Pod {
+	out := map[string][]*snapshot.Pod{}
+	for i := range p.here.Pods {
+		if pod := &p.here.Pods[i]; !pod.HostNetwork && !pod.Completed {
+			out[p.names.of(pod)] = append(out[p.names.of(pod)], pod)
+		}
+	}
+	return out
 }
 
 // enforced returns a namespace as it would be: with the policies that the profile wants in place of those that it has, and without
@@ -105,11 +117,31 @@ type changeKey struct {
 
 // preview is the work on one profile in one namespace.
 type preview struct {
-	here    *Place
-	after   *evaluator.Namespace
-	names   names
+	here  *Place
+	after *evaluator.Namespace
+	names names
+	// changes are those that more pods may add to; flush adds them to the totals.
 	changes map[changeKey]*Connection
+	totals  [2]Connections
+	// seen are the ports that a pod may use now, and then, with what looks so to the rules here.
+	seen map[viewKey]change
 }
+
+type viewKey struct {
+	pod       *snapshot.Pod
+	direction networkpolicy.Direction
+	view      string
+}
+
+// change is the ports that are cut and opened.
+type change [2]portset.Set
+
+func changeOf(before, after portset.Set) change {
+	return change{cut: before.Minus(after), opened: after.Minus(before)}
+}
+
+// maxSeen bounds how much is remembered of what was seen.
+const maxSeen = 100_000
 
 // within looks at what a pod can open to the others of its namespace, and to others such as itself.
 func (p *preview) within(pod *snapshot.Pod) {
@@ -127,51 +159,79 @@ func (p *preview) within(pod *snapshot.Pod) {
 	}
 }
 
-// withOthers looks at the connections of a pod with those of other namespaces, both ways.
-func (p *preview) withOthers(pod *snapshot.Pod, others []*Place) {
-	for _, direction := range []networkpolicy.Direction{networkpolicy.Egress, networkpolicy.Ingress} {
-		var alike []*Place
-		for _, place := range others {
-			switch {
-			case len(place.Pods) == 0:
-			case place.Rules.IsEmpty() && !p.here.Rules.Mentions(place.Rules) && !p.after.Mentions(place.Rules):
-				alike = append(alike, place)
-			default:
-				p.withPlace(direction, pod, place)
-			}
+// withOthers looks at the connections of pods with those of other namespaces, both ways.
+func (p *preview) withOthers(byName map[string][]*snapshot.Pod, others []*Place) {
+	var alike []*Place
+	for _, place := range others {
+		switch {
+		case !slices.ContainsFunc(place.Pods, governed):
+		case place.Rules.IsEmpty() && !p.here.Rules.Mentions(place.Rules) && !p.after.Mentions(place.Rules):
+			alike = append(alike, place)
+		default:
+			p.withPlace(byName, place)
 		}
-		if len(alike) <= manyNamespaces {
-			for _, place := range alike {
-				p.withPlace(direction, pod, place)
-			}
-			continue
-		}
-		p.withMany(direction, pod, alike)
 	}
+	if len(alike) <= manyNamespaces {
+		for _, place := range alike {
+			p.withPlace(byName, place)
+		}
+		return
+	}
+	for _, pods := range byName {
+		for _, pod := range pods {
+			p.withMany(networkpolicy.Egress, pod, alike)
+			p.withMany(networkpolicy.Ingress, pod, alike)
+		}
+	}
+	p.flush()
 }
 
-func (p *preview) withPlace(direction networkpolicy.Direction, pod *snapshot.Pod, place *Place) {
-	opposite := networkpolicy.Ingress
-	if direction == networkpolicy.Ingress {
-		opposite = networkpolicy.Egress
-	}
+// governed says whether policies have something to say about a pod.
+func governed(pod snapshot.Pod) bool { return !pod.HostNetwork && !pod.Completed }
+
+// withPlace looks at the connections with one namespace. The changes are added up by what the pods are called, since there may be as
+// many as pairs of workloads in the cluster.
+func (p *preview) withPlace(byName map[string][]*snapshot.Pod, place *Place) {
 	for i := range place.Pods {
-		other := &place.Pods[i]
-		if other.HostNetwork || other.Completed {
-			continue
+		if other := &place.Pods[i]; governed(*other) {
+			name := workloadIn(other)
+			for _, direction := range []networkpolicy.Direction{networkpolicy.Egress, networkpolicy.Ingress} {
+				view := p.here.Rules.View(direction, evaluator.Other{Pod: other, Namespace: place.Rules}) + "/" +
+					p.after.View(direction, evaluator.Other{Pod: other, Namespace: place.Rules})
+				for mine, pods := range byName {
+					for _, pod := range pods {
+						p.withPod(viewKey{pod, direction, view}, place, other, Connection{From: mine, To: name, rank: 1, count: 1})
+					}
+				}
+			}
 		}
-		// Where the other end is does not depend on what is enforced here.
-		there := place.Rules.Admits(opposite, other, evaluator.Other{Pod: pod, Namespace: p.here.Rules}).Ports
-		if there.IsEmpty() {
-			continue
-		}
+	}
+	p.flush()
+}
+
+// withPod looks at the connections of a pod with one of another namespace, which looks so from here.
+func (p *preview) withPod(key viewKey, place *Place, other *snapshot.Pod, c Connection) {
+	here, known := p.seen[key]
+	if !known {
 		to := evaluator.Other{Pod: other, Namespace: place.Rules}
-		before, after := p.here.Rules.Admits(direction, pod, to).Ports.Intersect(there), p.after.Admits(direction, pod, to).Ports.Intersect(there)
-		c, destination := Connection{From: p.names.of(pod), To: workloadIn(other), rank: 1, count: 1}, other
-		if direction == networkpolicy.Ingress {
-			c.From, c.To, destination = c.To, c.From, pod
+		here = changeOf(p.here.Rules.Admits(key.direction, key.pod, to).Ports, p.after.Admits(key.direction, key.pod, to).Ports)
+		if len(p.seen) >= maxSeen {
+			clear(p.seen)
 		}
-		p.compare(before, after, c, declared(destination))
+		p.seen[key] = here
+	}
+	if here[cut].IsEmpty() && here[opened].IsEmpty() {
+		return
+	}
+	// What the other end admits does not depend on what is enforced here.
+	opposite, destination := networkpolicy.Ingress, other
+	if key.direction == networkpolicy.Ingress {
+		opposite, destination = networkpolicy.Egress, key.pod
+		c.From, c.To = c.To, c.From
+	}
+	there := place.Rules.Admits(opposite, other, evaluator.Other{Pod: key.pod, Namespace: p.here.Rules}).Ports
+	if !there.IsEmpty() {
+		p.note(here, c, declared(destination).Intersect(there))
 	}
 }
 
@@ -203,11 +263,16 @@ func (p *preview) withAddresses(direction networkpolicy.Direction, pod *snapshot
 
 // compare notes what differs between the ports before and after, as far as they are relevant.
 func (p *preview) compare(before, after portset.Set, c Connection, relevant portset.Set) {
-	for what, ports := range map[effect]portset.Set{cut: before.Minus(after), opened: after.Minus(before)} {
+	p.note(changeOf(before, after), c, relevant)
+}
+
+// note adds a change to those between the same two, as far as the ports are relevant.
+func (p *preview) note(what change, c Connection, relevant portset.Set) {
+	for what, ports := range what {
 		if ports = ports.Intersect(relevant); ports.IsEmpty() {
 			continue
 		}
-		key := changeKey{what, c.From, c.To}
+		key := changeKey{effect(what), c.From, c.To}
 		known, ok := p.changes[key]
 		if !ok {
 			fresh := c
@@ -219,19 +284,21 @@ func (p *preview) compare(before, after portset.Set, c Connection, relevant port
 	}
 }
 
-func (p *preview) list(what effect) Connections {
-	var out Connections
+// flush adds the changes to the totals: nothing that is looked at later may change them any more.
+func (p *preview) flush() {
 	for key, c := range p.changes {
-		if key.effect == what {
-			out.Count += c.count
-			out.Listed = append(out.Listed, *c)
-		}
+		total := &p.totals[key.effect]
+		total.Count += c.count
+		total.Listed = append(total.Listed, *c)
 	}
-	slices.SortFunc(out.Listed, func(a, b Connection) int {
-		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
-	})
-	out.Listed = slices.Clip(out.Listed[:min(len(out.Listed), MaxListed)])
-	return out
+	clear(p.changes)
+	for i := range p.totals {
+		total := &p.totals[i]
+		slices.SortFunc(total.Listed, func(a, b Connection) int {
+			return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
+		})
+		total.Listed = slices.Delete(total.Listed, min(len(total.Listed), MaxListed), len(total.Listed))
+	}
 }
 
 // declared returns the ports on which a pod says that it serves; every port when it says nothing.

@@ -243,3 +243,30 @@ func TestAPreviewNamesItsOwnProfileWhereThatClosesTheOtherEnd(t *testing.T) {
 			"no tier of SegmentationProfile shop/shop selects these pods: add one to it, or to another profile of that namespace, and to allow: "+
 			"{name: from-shop-api, from: [{remoteTier: {namespace: shop, profile: shop, tier: api}}], to: [{tier: ...}], ports: [{port: 1234}]}.")
 }
+
+func TestABlockIsJudgedByWhatNoOtherBlockInItHolds(t *testing.T) {
+	f := given(t, strings.Replace(shopInPreview, "  allow:\n", "  allow:\n  - {name: office, from: [{tier: database}], to: [{ipBlocks: {cidrs: [203.0.112.0/20], except: [203.0.112.0/24]}}], ports: [{port: 443}]}\n", 1)+`---
+kind: NetworkPolicy
+metadata: {name: closed, namespace: shop}
+spec: {podSelector: {}, policyTypes: [Egress]}
+`).running("shop/db app=db 5432")
+	mustEqual(t, lines(f.judged("shop", "shop").Preview.Opened), "shop: tier database -> 203.0.112.0/20 TCP/443")
+}
+
+func TestAPreviewCountsAllConnectionsWithOtherNamespacesAndListsTheFirst(t *testing.T) {
+	f := given(t, strings.Replace(shopInPreview, "{pods: {namespaces: [mon]}}", "{pods: {namespaceSelector: {matchLabels: {team: m}}}}", 1)).
+		running("shop/db app=db 5432", "shop/db2 app=db 5432", "shop/legacy app=legacy 80", "shop/node app=legacy host")
+	for _, name := range []string{"m1", "m2", "m3"} {
+		for i := range 9 {
+			f.running(fmt.Sprintf("%s/w%d app=w%d 9090", name, i, i))
+		}
+		f.running(name + "/agent app=agent host")
+	}
+	p := *f.judged("shop", "shop").Preview
+	// Both ways between 27 workloads and two names here.
+	listed := lines(p.Cut)
+	if within := 3; p.Cut.Count != within+2*2*27+2*(4+3) || len(listed) != MaxListed {
+		t.Errorf("%d cut, %d listed", p.Cut.Count, len(listed))
+	}
+	mustEqual(t, listed[3:5], "shop: Deployment legacy -> Deployment m1/w0 TCP/9090", "shop: Deployment legacy -> Deployment m1/w1 TCP/9090")
+}

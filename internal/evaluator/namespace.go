@@ -102,6 +102,22 @@ func (n *Namespace) Admits(direction networkpolicy.Direction, pod *snapshot.Pod,
 	return out
 }
 
+// View returns what the rules of a direction see of another pod: two pods of which the views are equal are admitted alike, at any pod
+// of the namespace but themselves.
+func (n *Namespace) View(direction networkpolicy.Direction, other Other) string {
+	var out []byte
+	for i := range n.policies {
+		for _, r := range n.policies[i].side(direction).rules {
+			f, _ := n.fit(&r, other)
+			out = append(out, "-?+"[f])
+			if f != matchesNot && direction == networkpolicy.Egress && len(r.ports.names) > 0 {
+				out = append(out, r.ports.of(other.Pod).String()...)
+			}
+		}
+	}
+	return string(out)
+}
+
 // Isolating returns the names of the policies that restrict this end of a pod, sorted; nil when none does.
 func (n *Namespace) Isolating(direction networkpolicy.Direction, pod *snapshot.Pod) []string {
 	var out []string
