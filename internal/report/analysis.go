@@ -28,7 +28,7 @@ func analysesOf(in Input) analyses {
 	var a analyses
 	for _, ns := range in.Namespaces {
 		j := ns.Judgement
-		if ns.Protected || j == nil || j.UID != in.Profile.UID || j.Generation != in.Profile.Generation {
+		if ns.Protected || !isJudged(in, ns) {
 			continue
 		}
 		a.known++
@@ -45,6 +45,11 @@ func analysesOf(in Input) analyses {
 		}
 	}
 	return a
+}
+
+func isJudged(in Input, ns NamespaceFacts) bool {
+	j := ns.Judgement
+	return j != nil && j.UID == in.Profile.UID && j.Generation == in.Profile.Generation
 }
 
 func (a *analyses) addUndecided(ns NamespaceFacts) {

@@ -191,3 +191,22 @@ func TestAProfileWhosePoliciesAreTooLargeDoesNotSeemToProgress(t *testing.T) {
 		t.Errorf("namespaces %+v", status.Namespaces)
 	}
 }
+
+func TestAProfileWhosePoliciesAreTooLargeDoesNotSeemToProgressInPreview(t *testing.T) {
+	p := baseline()
+	p.Mode = v1alpha1.ModePreview
+	input := in(p)
+	s := snapshot.Snapshot{Namespace: snapshot.Namespace{Name: "a"}}
+	outputs := []compiler.Output{{Profile: p, Disposition: compiler.Freeze, Selected: true, TooLarge: "Too many nodes."}}
+	input.Namespaces = append(input.Namespaces, NamespaceFacts{Namespace: s.Namespace, Outcome: Ended(s, outputs, plan.ChangeSet{}, plan.Result{}, nil)[p.Key]})
+	status := Status(input)
+	if got := said(status, v1alpha1.ConditionReady); got != "False PolicyTooLarge: Namespace a: Too many nodes." {
+		t.Errorf("Ready is %s", got)
+	}
+	if got := said(status, v1alpha1.ConditionResolvedRefs); got != "Unknown Pending: Not examined in every namespace." {
+		t.Errorf("ResolvedRefs is %s", got)
+	}
+	if status.Namespaces.Failed != 1 || status.Namespaces.Applied != 0 {
+		t.Errorf("namespaces %+v", status.Namespaces)
+	}
+}

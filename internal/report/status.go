@@ -24,7 +24,7 @@ func Status(in Input) v1alpha1.ProfileStatus {
 func StatusAndFindings(in Input) (v1alpha1.ProfileStatus, []v1alpha1.Finding) {
 	t := tallyOf(in)
 	verdict := judge(in, t)
-	if (verdict.unexamined || t.analyses.known < t.selected || !in.PodsKnown) && standsStill(in, t) {
+	if (verdict.unexamined || t.unjudged > 0 || !in.PodsKnown) && standsStill(in, t) {
 		return withDrift(in.Previous, in.Drift), in.Previous.Findings
 	}
 	coverage := cover(in)
@@ -54,7 +54,7 @@ func StatusAndFindings(in Input) (v1alpha1.ProfileStatus, []v1alpha1.Finding) {
 // Examined says whether every selected namespace is known, and judged, for this generation of the profile.
 func Examined(in Input) bool {
 	t := tallyOf(in)
-	return t.examined == t.selected && t.analyses.known == t.selected
+	return t.examined == t.selected && t.unjudged == 0
 }
 
 // standsStill says whether nothing known contradicts the status that is there, which an earlier process wrote.
@@ -89,7 +89,9 @@ type tally struct {
 	firstFailure                                           string
 	findings                                               []v1alpha1.Finding
 	create, update, remove                                 int32
-	analyses                                               analyses
+	// unjudged is the number of namespaces that will be judged yet: one in which the profile is frozen never is.
+	unjudged int32
+	analyses analyses
 }
 
 // trouble is something that goes wrong in a number of namespaces until somebody acts.
@@ -125,11 +127,15 @@ func tallyOf(in Input) tally {
 			continue
 		}
 		t.selected++
+		current := ns.Outcome != nil && ns.Outcome.UID == in.Profile.UID && ns.Outcome.Generation == in.Profile.Generation
+		if !isJudged(in, ns) && (!current || ns.Outcome.State != Frozen) {
+			t.unjudged++
+		}
 		if ns.Outcome == nil {
 			continue
 		}
 		t.policies += ns.Outcome.Policies
-		if ns.Outcome.UID != in.Profile.UID || ns.Outcome.Generation != in.Profile.Generation {
+		if !current {
 			continue
 		}
 		t.examined++

@@ -55,7 +55,7 @@ func judge(in Input, t tally) verdict {
 
 // lacks says whether some namespace is not known yet: to a preview belongs what it would cut.
 func (t *tally) lacks(in Input) bool {
-	return t.examined < t.selected || (in.previews() && t.analyses.known < t.selected)
+	return t.examined < t.selected || (in.previews() && t.unjudged > 0)
 }
 
 // whyStuck says what somebody must do something about.
