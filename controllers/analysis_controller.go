@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -91,11 +92,28 @@ func (r *AnalysisReconciler) judge(ctx context.Context, name string) error {
 		return nil
 	}
 	judgements, err := r.analyze(ctx, *ns, outputs)
-	if err != nil {
-		return err
+	switch {
+	case err == nil:
+		r.ledger.Judge(name, judgements)
+	case !errors.Is(err, cluster.ErrStale) && ctx.Err() == nil:
+		// What was found before need not be true any more.
+		r.ledger.Judge(name, undecided(name, outputs, err))
 	}
-	r.ledger.Judge(name, judgements)
-	return nil
+	return err
+}
+
+// undecided returns what can be said of a namespace that cannot be judged, which is nothing of previews.
+func undecided(namespace string, outputs []compiler.Output, why error) []analyzer.Judgement {
+	var out []analyzer.Judgement
+	for _, o := range outputs {
+		if o.Disposition == compiler.Enforce {
+			out = append(out, analyzer.Judgement{
+				Profile: o.Profile.Key, UID: o.Profile.UID, Generation: o.Profile.Generation,
+				Undecided: fmt.Sprintf("Namespace %s cannot be judged: %v.", namespace, why),
+			})
+		}
+	}
+	return out
 }
 
 func (r *AnalysisReconciler) analyze(ctx context.Context, ns snapshot.Namespace, outputs []compiler.Output) ([]analyzer.Judgement, error) {

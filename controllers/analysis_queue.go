@@ -4,6 +4,8 @@ import (
 	"sync"
 	"time"
 
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
@@ -12,6 +14,8 @@ import (
 type analysisQueue struct {
 	mu sync.Mutex
 	to queue
+	// early are the namespaces that were reconciled before the analysis ran. Where nothing is reconciled there are none.
+	early []string
 	// dirty are the namespaces that changed since those that look at them were last woken.
 	dirty []snapshot.Namespace
 }
@@ -20,16 +24,29 @@ func (a *analysisQueue) set(to queue) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.to = to
+	enqueueAfter(to, handler.LowPriority, policyDelay, a.early...)
+	a.early = nil
 }
 
 // add has a namespace judged after a while.
-func (a *analysisQueue) add(namespace string, after time.Duration) {
+func (a *analysisQueue) add(namespace string, priority int, after time.Duration) {
 	a.mu.Lock()
 	to := a.to
 	a.mu.Unlock()
 	if to != nil {
-		enqueueAfter(to, 0, after, namespace)
+		enqueueAfter(to, priority, after, namespace)
 	}
+}
+
+// reconciled has a namespace judged that was reconciled.
+func (a *analysisQueue) reconciled(namespace string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.to == nil {
+		a.early = append(a.early, namespace)
+		return
+	}
+	enqueueAfter(a.to, handler.LowPriority, policyDelay, namespace)
 }
 
 // changed gathers the namespaces that change within reachDelay, each with labels that it had, and then tells of them.

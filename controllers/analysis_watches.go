@@ -8,12 +8,14 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"firebreak.dev/firebreak/internal/plan"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
@@ -34,23 +36,36 @@ func (r *AnalysisReconciler) setup(mgr ctrl.Manager, o Options) error {
 
 // onPolicy has the namespace of a policy judged, whosever it is. What is there at the start is judged with its namespace.
 func (r *AnalysisReconciler) onPolicy() handler.Funcs {
-	changed := func(namespace string) {
-		r.wakes.add(namespace, policyDelay)
-		r.onChange(namespace, nil)
+	changed := func(policy client.Object) {
+		r.wakes.add(policy.GetNamespace(), urgencyOf(policy), policyDelay)
+		r.onChange(policy.GetNamespace(), nil)
 	}
 	return handler.Funcs{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, _ queue) {
 			if !e.IsInInitialList {
-				changed(e.Object.GetNamespace())
+				changed(e.Object)
 			}
 		},
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, _ queue) {
 			if e.ObjectOld.GetResourceVersion() != e.ObjectNew.GetResourceVersion() {
-				changed(e.ObjectNew.GetNamespace())
+				changed(e.ObjectNew)
 			}
 		},
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, _ queue) { changed(e.Object.GetNamespace()) },
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, _ queue) { changed(e.Object) },
 	}
+}
+
+// urgencyOf is the priority of a namespace in which a policy changed. What somebody else does to it must be told within
+// seconds, however many namespaces wait to be judged after a roll-out.
+func urgencyOf(obj client.Object) int {
+	policy, ok := obj.(*networkingv1.NetworkPolicy)
+	if !ok {
+		return handler.LowPriority
+	}
+	if _, _, ours := plan.Owner(policy); ours {
+		return handler.LowPriority
+	}
+	return 0
 }
 
 // onNamespace tells of namespaces that come, go or change their labels. They themselves are judged after they were reconciled.
@@ -74,7 +89,7 @@ func (r *AnalysisReconciler) onNamespace() handler.Funcs {
 
 // onPods has a namespace judged whose pods changed.
 func (r *AnalysisReconciler) onPods(namespace string) {
-	r.wakes.add(namespace, podDelay)
+	r.wakes.add(namespace, handler.LowPriority, podDelay)
 	r.onChange(namespace, nil)
 }
 
@@ -86,7 +101,7 @@ func (r *AnalysisReconciler) onAllPods() {
 		return // The cache has not started, so nothing was judged yet.
 	}
 	for _, ns := range namespaces {
-		r.wakes.add(ns.Name, policyDelay)
+		r.wakes.add(ns.Name, handler.LowPriority, policyDelay)
 	}
 }
 
@@ -116,9 +131,9 @@ func (r *AnalysisReconciler) wakeDependents(changed []snapshot.Namespace) {
 	}
 	near, everywhere := r.reach.from(changed)
 	for _, namespace := range near {
-		r.wakes.add(namespace, 0)
+		r.wakes.add(namespace, handler.LowPriority, 0)
 	}
 	for _, namespace := range everywhere {
-		r.wakes.add(namespace, previewDelay)
+		r.wakes.add(namespace, handler.LowPriority, previewDelay)
 	}
 }

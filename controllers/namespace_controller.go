@@ -56,7 +56,7 @@ func (r *NamespaceReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	defer r.analysis.add(req.Name, policyDelay)
+	defer r.analysis.reconciled(req.Name)
 	if ns == nil || ns.Terminating {
 		r.leave(req.Name, ns == nil)
 		return ctrl.Result{}, nil

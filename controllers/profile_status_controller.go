@@ -80,12 +80,23 @@ func (r *ProfileStatusReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 			return ctrl.Result{}, err
 		}
 	}
-	if report.Examined(in) {
-		r.writes.completed(key)
-	}
-	result, err := r.write(ctx, obj, in)
+	result, err := r.say(ctx, obj, in)
 	if in.Profile.Deleting && err == nil {
 		result.RequeueAfter = teardownPoll
+	}
+	return result, err
+}
+
+// say writes what is to be said now, and comes back when more may be.
+func (r *ProfileStatusReconciler) say(ctx context.Context, obj client.Object, in report.Input) (ctrl.Result, error) {
+	if report.Examined(in) {
+		r.writes.completed(in.Profile.Key)
+	}
+	var again time.Duration
+	in.Inherited, again = r.writes.inherited(in.Profile.Key, in.Now)
+	result, err := r.write(ctx, obj, in)
+	if err == nil && result.RequeueAfter == 0 {
+		result.RequeueAfter = again
 	}
 	return result, err
 }
@@ -120,6 +131,9 @@ func (r *ProfileStatusReconciler) write(ctx context.Context, obj client.Object, 
 		return ctrl.Result{}, fmt.Errorf("write status of %s: %w", in.Profile.Key, err)
 	}
 	r.writes.wrote(in.Profile.Key, in.Now)
+	if !equality.Semantic.DeepEqual(in.Previous.Conditions, next.Conditions) {
+		r.writes.contradict(in.Profile.Key, in.Now)
+	}
 	r.ledger.DriftReported(in.Profile.Key, in.Drift)
 	r.announce(obj, in.Previous, next)
 	return ctrl.Result{}, nil
@@ -167,7 +181,7 @@ func (r *ProfileStatusReconciler) gather(ctx context.Context, obj client.Object)
 	in := report.Input{
 		Profile: profile, PreviewOnly: r.reader.Options.PreviewOnly, Previous: *statusOf(obj).DeepCopy(), PodsKnown: r.pods.Synced(),
 		Enforcement: r.plugins.Verdict(),
-		Drift:       r.ledger.PendingDrift(profile.Key), Inherited: r.writes.inherited(profile.Key), Now: time.Now(),
+		Drift:       r.ledger.PendingDrift(profile.Key), Now: time.Now(),
 	}
 	namespaces, err := r.candidates(ctx, profile)
 	if err != nil {

@@ -75,6 +75,7 @@ var _ = Describe("a cluster profile over 500 namespaces", Ordered, func() {
 		Expect(status(ctx, profile).Namespaces).To(HaveValue(Equal(v1alpha1.NamespaceCounts{Selected: count, Applied: count})))
 		Expect(status(ctx, profile).Policies).To(BeEquivalentTo(3 * count))
 		Expect(allVersions(ctx)).To(HaveLen(3 * count))
+		Eventually(isolated(ctx, profile)).Should(Equal("True/Isolated"))
 	})
 
 	It("writes nothing at rest", func(ctx SpecContext) {

@@ -68,6 +68,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 			queues.onPods(namespace, reader)
 			analysis.onPods(namespace)
 		},
+		Moved:   analysis.onPods,
 		Address: addresses.tell,
 		Synced: func() {
 			queues.allProfiles(reader)

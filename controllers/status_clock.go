@@ -7,16 +7,22 @@ import (
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
-// statusClock remembers when each profile's status was written last, and of which profiles everything is known.
+// judgementPatience is how long the first status of a profile waits for the judgement of its namespaces, which most often comes
+// soon after their policies. Nothing that is enforced waits longer.
+const judgementPatience = time.Second
+
+// statusClock remembers when each profile's status was written last, and whose word it is.
 type statusClock struct {
 	mu   sync.Mutex
 	last map[snapshot.ProfileKey]time.Time
 	// complete are the profiles of which this process has seen every namespace.
 	complete map[snapshot.ProfileKey]bool
+	// contradicted is when this process first said otherwise of a profile than its status did.
+	contradicted map[snapshot.ProfileKey]time.Time
 }
 
 func newStatusClock() *statusClock {
-	return &statusClock{last: map[snapshot.ProfileKey]time.Time{}, complete: map[snapshot.ProfileKey]bool{}}
+	return &statusClock{last: map[snapshot.ProfileKey]time.Time{}, complete: map[snapshot.ProfileKey]bool{}, contradicted: map[snapshot.ProfileKey]time.Time{}}
 }
 
 // wait returns how long to wait until the interval since the last write is over; zero when it is.
@@ -39,11 +45,30 @@ func (c *statusClock) completed(key snapshot.ProfileKey) {
 	c.complete[key] = true
 }
 
-// inherited says whether not every namespace of a profile has been seen at any time since this process began.
-func (c *statusClock) inherited(key snapshot.ProfileKey) bool {
+// contradict notes that what an earlier process said of a profile does not stand any more.
+func (c *statusClock) contradict(key snapshot.ProfileKey, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !c.complete[key]
+	if _, ok := c.contradicted[key]; !ok {
+		c.contradicted[key] = now
+	}
+}
+
+// inherited says whether the status of a profile is the word of an earlier process, which stands while this one has not seen
+// every namespace at any time. Once it was contradicted, what is known is said all the same after judgementPatience; again
+// is how long that is from now, and zero when it is over, or does not pass by itself.
+func (c *statusClock) inherited(key snapshot.ProfileKey, now time.Time) (inherited bool, again time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.complete[key] {
+		return false, 0
+	}
+	since, ok := c.contradicted[key]
+	if !ok {
+		return true, 0
+	}
+	again = max(0, since.Add(judgementPatience).Sub(now))
+	return again > 0, again
 }
 
 func (c *statusClock) forget(key snapshot.ProfileKey) {
@@ -51,4 +76,5 @@ func (c *statusClock) forget(key snapshot.ProfileKey) {
 	defer c.mu.Unlock()
 	delete(c.last, key)
 	delete(c.complete, key)
+	delete(c.contradicted, key)
 }

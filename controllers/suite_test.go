@@ -3,6 +3,8 @@ package controllers_test
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -45,6 +47,7 @@ var (
 	k8s    client.Client
 	config *rest.Config
 	faults *writeFaults
+	asked  *requests
 	names  int
 )
 
@@ -69,7 +72,10 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	options := snapshot.DefaultOptions("firebreak-system")
 	cached, err := controllers.CacheOptions()
 	Expect(err).NotTo(HaveOccurred())
-	mgr, err := ctrl.NewManager(config, manager.Options{
+	asked = &requests{}
+	counted := rest.CopyConfig(config)
+	counted.Wrap(asked.wrap)
+	mgr, err := ctrl.NewManager(counted, manager.Options{
 		Scheme:  scheme,
 		Cache:   cached,
 		Metrics: metricsserver.Options{BindAddress: "0"},
@@ -156,6 +162,35 @@ func (f *writeFaults) funcs() interceptor.Funcs {
 		},
 	}
 }
+
+// requests records what the operator asks of the API server, but for watches.
+type requests struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (r *requests) wrap(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(req *http.Request) (*http.Response, error) {
+		if !req.URL.Query().Has("watch") {
+			r.mu.Lock()
+			r.list = append(r.list, req.Method+" "+req.URL.Path)
+			r.mu.Unlock()
+		}
+		return next.RoundTrip(req)
+	})
+}
+
+// since returns what was asked after the first so many, and how many there are.
+func (r *requests) since(first int) (list []string, count int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.list[first:]), len(r.list)
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (r roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return r(req) }
 
 // newName returns a name that no other spec uses.
 func newName(prefix string) string {

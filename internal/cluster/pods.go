@@ -31,6 +31,9 @@ type Pods struct {
 type PodEvents struct {
 	// Counts is called with each namespace whose counts changed.
 	Counts func(namespace string)
+	// Moved is called with each namespace of which a pod got other addresses and changed in nothing else: most pods have none
+	// when they are made.
+	Moved func(namespace string)
 	// Address is called with each address that became a pod's, or ceased to be one.
 	Address func(netip.Addr)
 	// Synced is called when all pods have been listed for the first time.
@@ -54,6 +57,9 @@ type podEntry struct {
 func NewPods(on PodEvents) *Pods {
 	if on.Counts == nil {
 		on.Counts = func(string) {}
+	}
+	if on.Moved == nil {
+		on.Moved = func(string) {}
 	}
 	if on.Address == nil {
 		on.Address = func(netip.Addr) {}
@@ -91,7 +97,9 @@ func (p *Pods) Delete(obj any) error {
 
 // podChange is what a pod's coming or going changed.
 type podChange struct {
-	counts    bool
+	counts bool
+	// moved: a pod got other addresses, and counts is false.
+	moved     bool
 	addresses []netip.Addr
 }
 
@@ -103,8 +111,11 @@ func (p *Pods) change(obj any, how func(*corev1.Pod) podChange) error {
 	p.mu.Lock()
 	changed := how(pod)
 	p.mu.Unlock()
-	if changed.counts {
+	switch {
+	case changed.counts:
 		p.on.Counts(pod.Namespace)
+	case changed.moved:
+		p.on.Moved(pod.Namespace)
 	}
 	for _, addr := range changed.addresses {
 		p.on.Address(addr)
@@ -181,6 +192,7 @@ func (p *Pods) set(pod *corev1.Pod) podChange {
 	changed.addresses = append(p.gain(addresses), p.lose(entry.addresses)...)
 	if sameClass {
 		ns.pods[pod.Name] = podEntry{entry.class, addresses}
+		changed.moved = true
 		return changed
 	}
 	if had {

@@ -59,11 +59,17 @@ func (l *Ledger) Forget(profile snapshot.ProfileKey, namespace string) {
 	}
 }
 
-// ForgetNamespace drops a namespace that is gone.
+// ForgetNamespace drops a namespace that is gone: what was found there is not true of another one of its name.
 func (l *Ledger) ForgetNamespace(namespace string) {
 	var concerned []snapshot.ProfileKey
 	l.mu.Lock()
 	for profile, byNamespace := range l.entries {
+		if _, ok := byNamespace[namespace]; ok {
+			delete(byNamespace, namespace)
+			concerned = append(concerned, profile)
+		}
+	}
+	for profile, byNamespace := range l.judgements {
 		if _, ok := byNamespace[namespace]; ok {
 			delete(byNamespace, namespace)
 			concerned = append(concerned, profile)
