@@ -73,7 +73,7 @@ func settledReconciles() float64 {
 		if now := reconciles(); now != last {
 			last, since = now, time.Now()
 		}
-		return time.Since(since) > nodeDelay+200*time.Millisecond
+		return time.Since(since) > nodeDelay+600*time.Millisecond
 	}, "60s").Should(BeTrue())
 	return last
 }

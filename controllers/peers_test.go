@@ -120,6 +120,7 @@ var _ = Describe("A peer that is looked up", func() {
 		create(ctx, service(here, "legacy", corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 1521}}}))
 		slice := create(ctx, endpointSlice(here, "legacy", 1521, "192.0.2.7", "10.44.0.9"))
 		p := newProfile(ctx, here, "shop", oneTier("from: [{tier: app}], to: [{service: {name: legacy}}]"))
+		expectReady(ctx, p)
 		Eventually(func() []string { return rules(ctx, here) }).Should(ConsistOf("egress 192.0.2.7/32 TCP 1521", "egress 10.44.0.9/32 TCP 1521"))
 		resolved(ctx, p)
 		Eventually(func() []v1alpha1.Finding { return status(ctx, p).Findings }).Should(ContainElement(HaveField("Code", v1alpha1.CodeServiceWithoutSelector)))

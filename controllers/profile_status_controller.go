@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -168,11 +169,17 @@ func (r *ProfileStatusReconciler) announceIsolated(obj client.Object, before, af
 	a, b := meta.FindStatusCondition(before.Conditions, v1alpha1.ConditionIsolated), meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionIsolated)
 	wasWidened, isWidened := a != nil && a.Status == metav1.ConditionFalse, b != nil && b.Status == metav1.ConditionFalse
 	switch {
-	case isWidened && (!wasWidened || a.Message != b.Message):
+	case isWidened && (!wasWidened || withoutCount(a.Message) != withoutCount(b.Message)):
 		r.events.Widened(obj, b.Message)
 	case wasWidened && b != nil && b.Status == metav1.ConditionTrue:
 		r.events.IsolatedAgain(obj, b.Message)
 	}
+}
+
+// withoutCount returns the message of a condition without the number of others like it: that alone is no news for an event.
+func withoutCount(message string) string {
+	message, _, _ = strings.Cut(message, " (And ")
+	return message
 }
 
 // gather collects everything that the status of a profile says something about.

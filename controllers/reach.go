@@ -39,7 +39,8 @@ func (r *reachIndex) set(namespace string, reach analyzer.Reach) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.remove(namespace)
-	if reach.Everywhere {
+	// A selector that chooses every namespace is woken as seldom as a preview: something changes all the time somewhere.
+	if reach.Everywhere || slices.ContainsFunc(reach.Selectors, labels.Selector.Empty) {
 		r.everywhere[namespace] = struct{}{}
 		return
 	}

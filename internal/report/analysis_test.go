@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -111,6 +112,16 @@ func TestAfterARestartTheFormerWordOnIsolationStandsUntilAllIsJudged(t *testing.
 		t.Error("what was not judged is not examined")
 	}
 	widens := finding.New(v1alpha1.CodeForeignPolicyWidens, "a", "NetworkPolicy x", "x.")
+	one := judged(restarted, "", widens)
+	one.Namespaces = slices.Clone(one.Namespaces)
+	one.Namespaces[1].Judgement = nil
+	if got := said(Status(one), v1alpha1.ConditionIsolated); !strings.HasPrefix(got, "False ") {
+		t.Errorf("once one is judged that is widened: %q", got)
+	}
+	one.Namespaces[1].Outcome = nil
+	if got := said(Status(one), v1alpha1.ConditionReady); !strings.HasPrefix(got, "True ") {
+		t.Errorf("while not all is examined: %q", got)
+	}
 	if got := said(Status(judged(restarted, "", widens)), v1alpha1.ConditionIsolated); !strings.HasPrefix(got, "False ") {
 		t.Errorf("once it is judged: %q", got)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
@@ -24,7 +25,7 @@ func Status(in Input) v1alpha1.ProfileStatus {
 func StatusAndFindings(in Input) (v1alpha1.ProfileStatus, []v1alpha1.Finding) {
 	t := tallyOf(in)
 	verdict := judge(in, t)
-	if (verdict.unexamined || t.unjudged > 0 || !in.PodsKnown) && standsStill(in, t) {
+	if (verdict.unexamined || (t.unjudged > 0 && !t.contradictsIsolation(in)) || !in.PodsKnown) && standsStill(in, t) {
 		return withDrift(in.Previous, in.Drift), in.Previous.Findings
 	}
 	coverage := cover(in)
@@ -55,6 +56,11 @@ func StatusAndFindings(in Input) (v1alpha1.ProfileStatus, []v1alpha1.Finding) {
 func Examined(in Input) bool {
 	t := tallyOf(in)
 	return t.examined == t.selected && t.unjudged == 0
+}
+
+// contradictsIsolation says whether a namespace that has been judged speaks against what an earlier process said of isolation.
+func (t *tally) contradictsIsolation(in Input) bool {
+	return t.analyses.widened != "" && !meta.IsStatusConditionFalse(in.Previous.Conditions, v1alpha1.ConditionIsolated)
 }
 
 // standsStill says whether nothing known contradicts the status that is there, which an earlier process wrote.
