@@ -67,7 +67,7 @@ func (t *tally) contradictsIsolation(in Input) bool {
 func standsStill(in Input, t tally) bool {
 	previous := in.Previous
 	return in.Inherited && !in.Profile.Deleting && in.Elsewhere == 0 &&
-		previous.ObservedGeneration == in.Profile.Generation &&
+		previous.ObservedGeneration == in.Profile.Generation && (previous.Preview != nil) == in.previews() &&
 		previous.Namespaces != nil && previous.Namespaces.Selected == t.selected && previous.Namespaces.Refused == t.refused &&
 		t.applying == 0 && t.failed == 0 && t.stuck() == 0
 }

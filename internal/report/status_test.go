@@ -203,6 +203,7 @@ func TestARestartSaysNothingNewBeforeItKnowsMore(t *testing.T) {
 		"one namespace less":                        {restarted(nil), progressing},
 		"one of them protected now":                 {changed(restarted(nil, nil), func(i *Input) { i.Namespaces[0].Protected = true }), progressing},
 		"another generation":                        {changed(restarted(nil, nil), func(i *Input) { i.Profile.Generation = 4 }), progressing},
+		"an operator that only looks now":           {changed(restarted(nil, nil), func(i *Input) { i.PreviewOnly = true }), progressing},
 		"being deleted":                             {changed(restarted(nil, nil), func(i *Input) { i.Profile.Deleting = true }), progressing},
 		"a status that was never ours is no status": {changed(restarted(nil, nil), func(i *Input) { i.Previous = v1alpha1.ProfileStatus{ObservedGeneration: -1} }), progressing},
 		"policies left elsewhere":                   {changed(restarted(nil, nil), func(i *Input) { i.Elsewhere = 1 }), progressing},

@@ -23,7 +23,7 @@ var _ = Describe("The operator with --mode=Preview", func() {
 			Expect(codes(ctx, p)).To(ContainElement(v1alpha1.CodeOperatorPreview))
 			Expect(p.GetFinalizers()).To(BeEmpty())
 		}
-		Expect(status(ctx, profile).Preview).To(Equal(&v1alpha1.PreviewStatus{Create: 3}))
+		Expect(status(ctx, profile).Preview).To(Equal(&v1alpha1.PreviewStatus{Create: 3, Connections: &v1alpha1.PreviewConnections{}}))
 		remove(ctx, platform)
 		expectGone(ctx, platform)
 		for _, r := range requests()[asked:] {
@@ -43,7 +43,7 @@ var _ = Describe("The operator with --mode=Preview", func() {
 		runOperatorWith(ctx, "--mode=Preview")
 		Eventually(func() string { return condition(ctx, profile, "Ready") }).Should(Equal("True/Previewed"))
 		Eventually(func() string { return condition(ctx, platform, "Ready") }).Should(Equal("True/Previewed"))
-		Expect(status(ctx, profile).Preview).To(Equal(&v1alpha1.PreviewStatus{}), "everything is as Enforce would have it")
+		Expect(status(ctx, profile).Preview).To(Equal(&v1alpha1.PreviewStatus{Connections: &v1alpha1.PreviewConnections{}}), "everything is as Enforce would have it")
 		patchObject(ctx, policyOf(ctx, namespace, "web"), map[string]any{"spec": map[string]any{"egress": []any{map[string]any{}}}})
 		relabel(ctx, left, map[string]any{key: nil})
 		remove(ctx, platform)
@@ -61,6 +61,6 @@ var _ = Describe("The operator with --mode=Preview", func() {
 		Eventually(func() int { return len(policyOf(ctx, namespace, "web").Spec.Egress) }).Should(Equal(1))
 		Eventually(func() []string { return tiers(ctx, left) }).Should(BeEmpty())
 		expectReady(ctx, profile)
-		Expect(codes(ctx, profile)).NotTo(ContainElement(v1alpha1.CodeOperatorPreview))
+		Eventually(func() []v1alpha1.FindingCode { return codes(ctx, profile) }).ShouldNot(ContainElement(v1alpha1.CodeOperatorPreview))
 	})
 })

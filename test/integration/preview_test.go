@@ -13,7 +13,7 @@ var _ = Describe("A profile in mode Preview", func() {
 		profile := newProfile(ctx, namespace, "shop", "mode: Preview\n"+twoTiers)
 		expectReady(ctx, profile)
 		Expect(condition(ctx, profile, "Ready")).To(Equal("True/Previewed"))
-		Expect(status(ctx, profile).Preview).To(Equal(&v1alpha1.PreviewStatus{Create: 3}))
+		Expect(status(ctx, profile).Preview).To(Equal(&v1alpha1.PreviewStatus{Create: 3, Connections: &v1alpha1.PreviewConnections{}}))
 		Expect(message(ctx, profile, "Ready")).To(ContainSubstring("nothing is written"))
 		Consistently(func() []string { return tiers(ctx, namespace) }).Should(BeEmpty())
 		Expect(policyWrites(namespace)).To(BeEmpty())
@@ -26,7 +26,7 @@ var _ = Describe("A profile in mode Preview", func() {
 		before := bytesOf(ctx, namespace)
 		preview := newProfile(ctx, namespace, "next", "mode: Preview\npreviewOf: shop\ntiers: [{name: web, podSelector: {}}]")
 		expectReady(ctx, preview)
-		Expect(status(ctx, preview).Preview).To(Equal(&v1alpha1.PreviewStatus{Create: 2, Delete: 3}))
+		Expect(status(ctx, preview).Preview).To(Equal(&v1alpha1.PreviewStatus{Create: 2, Delete: 3, Connections: &v1alpha1.PreviewConnections{}}))
 		Expect(bytesOf(ctx, namespace)).To(Equal(before))
 
 		// What is put right at once was never away.
@@ -39,8 +39,9 @@ var _ = Describe("A profile in mode Preview", func() {
 		key := newName("segment")
 		one, two := newNamespace(ctx, map[string]string{key: "yes"}), newNamespace(ctx, map[string]string{key: "yes"})
 		profile := newClusterProfile(ctx, "mode: Preview"+selecting(key))
-		Eventually(func() *v1alpha1.PreviewStatus { return status(ctx, profile).Preview }).Should(Equal(&v1alpha1.PreviewStatus{Create: 4}))
+		Eventually(func() *v1alpha1.PreviewStatus { return status(ctx, profile).Preview }).Should(HaveField("Create", BeEquivalentTo(4)))
 		expectReady(ctx, profile)
+		Expect(status(ctx, profile).Preview).To(Equal(&v1alpha1.PreviewStatus{Create: 4, Connections: &v1alpha1.PreviewConnections{}}))
 		Expect(append(tiers(ctx, one), tiers(ctx, two)...)).To(BeEmpty())
 	})
 
@@ -63,7 +64,7 @@ var _ = Describe("A profile in mode Preview", func() {
 		patchSpec(ctx, profile, "mode: Preview\ntiers: [{name: web, podSelector: {matchLabels: {app: web}}, ports: [{port: 8080}]}]\nallow: []")
 		expectReady(ctx, profile)
 		Expect(condition(ctx, profile, "Ready")).To(Equal("True/Previewed"))
-		Expect(status(ctx, profile).Preview).To(Equal(&v1alpha1.PreviewStatus{Update: 1, Delete: 1}))
+		Expect(status(ctx, profile).Preview).To(Equal(&v1alpha1.PreviewStatus{Update: 1, Delete: 1, Connections: &v1alpha1.PreviewConnections{}}))
 		Expect(codes(ctx, profile)).To(ContainElement(v1alpha1.CodeFrozenPolicies))
 		Expect(bytesOf(ctx, namespace)).To(Equal(before))
 
