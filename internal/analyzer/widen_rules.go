@@ -55,8 +55,8 @@ func (n portName) String() string { return fmt.Sprintf("%s/%s", n.protocol, n.na
 type readPeer struct {
 	// given is the peer as it is written; nil for everybody.
 	given *networkingv1.NetworkPolicyPeer
-	// own matches pods of the policy's own namespace, others is a selector.Product that matches pods of other namespaces and,
-	// if the other way round is not excluded, of this one; nil for none.
+	// own matches pods of the policy's own namespace, nil for none. Others is a selector.Product of namespaces and pods, nil for
+	// none; it may match the own namespace as well, so it is always asked together with neighbourhood.elsewhere.
 	own, others *metav1.LabelSelector
 	// ownPair and othersPair are the same as selectors of pairs: any pod, and the peer.
 	ownPair, othersPair *metav1.LabelSelector

@@ -21,13 +21,6 @@ type podClass struct {
 	key string
 }
 
-// Namespaces lists the namespaces that have running pods, sorted.
-func (p *Pods) Namespaces() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return slices.Sorted(maps.Keys(p.namespaces))
-}
-
 // Classes returns the running pods of a namespace by class, without order, names and addresses; nil when there are none.
 // Pods of one class have equal labels, ports, network and workload. Labels and ports are shared: they must not be changed.
 func (p *Pods) Classes(namespace string) []snapshot.Pod {

@@ -69,16 +69,11 @@ func (l *Ledger) ForgetNamespace(namespace string) {
 			concerned = append(concerned, profile)
 		}
 	}
-	for profile, byNamespace := range l.judgements {
-		if _, ok := byNamespace[namespace]; ok {
-			delete(byNamespace, namespace)
-			concerned = append(concerned, profile)
-		}
-	}
 	l.mu.Unlock()
 	for _, profile := range concerned {
 		l.notify(profile)
 	}
+	l.Judge(namespace, nil)
 }
 
 // ForgetProfile drops a profile that is gone.
