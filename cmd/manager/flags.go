@@ -4,15 +4,14 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net/netip"
 	"os"
 	"strings"
 
 	"github.com/spf13/pflag"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/clusterflags"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
@@ -52,15 +51,7 @@ func parseFlags(args []string) (options, error) {
 	mode := flags.String("mode", string(v1alpha1.ModeEnforce), "`mode` of the operator: with Preview it writes no policy, whatever the profiles say, and reports in their status what it would do")
 	flags.StringVar(&o.logFormat, "log-format", "json", "json or text")
 	flags.IntVar(&o.verbosity, "v", 0, "verbosity of the log; 1 and more is for debugging")
-	flags.Func("protected-namespaces", "`namespaces` in which nothing is ever written, separated by commas, besides kube-system, kube-public, kube-node-lease and Firebreak's own", func(text string) error {
-		o.cluster.ProtectedNamespaces = append(o.cluster.ProtectedNamespaces, splitList(text)...)
-		return nil
-	})
-	flags.Func("dns-service", "`namespace/name` of the cluster's DNS Service; may be given several times; detected when not given", o.addDNSService)
-	nodeLocal := flags.String("node-local-dns", "169.254.20.10", "`addresses` of the node-local DNS cache, separated by commas; empty when there is none")
-	flags.Func("cluster-cidrs", "public address `ranges` that the cluster itself uses and that the internet peer leaves out, separated by commas", o.addClusterCIDRs)
-	flags.Func("node-cidrs", "address `ranges` in which all nodes are, separated by commas: a nodes peer without nodeSelector then stands for these instead of each node's address, and the internet peer leaves them out", o.addNodeCIDRs)
-	flags.BoolVar(&o.cluster.AllowNAT64, "internet-nat64", false, "count 64:ff9b::/96 to the internet; it reaches private IPv4 addresses through a NAT64 translator")
+	clusterflags.Add(flags, &o.cluster)
 	// pflag reads and prints flags with two dashes, as every Kubernetes program does.
 	parser := pflag.NewFlagSet("manager", pflag.ContinueOnError)
 	parser.AddGoFlagSet(flags)
@@ -79,7 +70,7 @@ func parseFlags(args []string) (options, error) {
 	if o.maxWritesPerSecond != 0 && !(o.maxWritesPerSecond >= 0.01) {
 		return o, errors.New("--max-writes-per-second must be 0.01 or more, or 0 for no limit")
 	}
-	return o, o.setNodeLocalDNS(*nodeLocal)
+	return o, nil
 }
 
 func (o *options) setMode(mode string) error {
@@ -91,58 +82,6 @@ func (o *options) setMode(mode string) error {
 		return fmt.Errorf("--mode is %q; want %s or %s", mode, v1alpha1.ModeEnforce, v1alpha1.ModePreview)
 	}
 	return nil
-}
-
-func (o *options) addDNSService(text string) error {
-	namespace, name, ok := strings.Cut(text, "/")
-	if !ok || namespace == "" || name == "" {
-		return errors.New("want namespace/name")
-	}
-	o.cluster.DNSServices = append(o.cluster.DNSServices, types.NamespacedName{Namespace: namespace, Name: name})
-	return nil
-}
-
-func (o *options) addClusterCIDRs(text string) error {
-	return addPrefixes(&o.cluster.ClusterCIDRs, text)
-}
-
-func (o *options) addNodeCIDRs(text string) error { return addPrefixes(&o.cluster.NodeCIDRs, text) }
-
-func addPrefixes(to *[]netip.Prefix, text string) error {
-	for _, item := range splitList(text) {
-		prefix, err := netip.ParsePrefix(item)
-		if err != nil {
-			return err
-		}
-		if prefix.Addr().Is4In6() {
-			// It would match nothing: the same addresses are written as IPv4 everywhere else.
-			return fmt.Errorf("write %s as IPv4", item)
-		}
-		*to = append(*to, prefix.Masked())
-	}
-	return nil
-}
-
-func (o *options) setNodeLocalDNS(text string) error {
-	o.cluster.NodeLocalDNS = nil
-	for _, item := range splitList(text) {
-		addr, err := netip.ParseAddr(item)
-		if err != nil {
-			return fmt.Errorf("--node-local-dns: %w", err)
-		}
-		o.cluster.NodeLocalDNS = append(o.cluster.NodeLocalDNS, addr)
-	}
-	return nil
-}
-
-func splitList(text string) []string {
-	var out []string
-	for item := range strings.SplitSeq(text, ",") {
-		if item = strings.TrimSpace(item); item != "" {
-			out = append(out, item)
-		}
-	}
-	return out
 }
 
 // ownNamespace is the namespace of the pod that this runs in.

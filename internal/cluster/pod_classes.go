@@ -1,16 +1,11 @@
 package cluster
 
 import (
-	"cmp"
-	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"firebreak.dev/firebreak/internal/snapshot"
 )
@@ -73,7 +68,7 @@ func (ns *podNamespace) join(key string, pod *corev1.Pod) *podClass {
 	if !ok {
 		class = &podClass{key: key, Pod: snapshot.Pod{
 			Namespace: ns.name, Labels: maps.Clone(pod.Labels), HostNetwork: pod.Spec.HostNetwork,
-			Ports: containerPorts(pod), Workload: workloadOf(pod),
+			Ports: snapshot.ContainerPorts(&pod.Spec), Workload: snapshot.WorkloadOf(pod),
 		}}
 		ns.classes[key] = class
 	}
@@ -85,57 +80,4 @@ func (ns *podNamespace) leave(class *podClass) {
 	if class.Count--; class.Count == 0 {
 		delete(ns.classes, class.key)
 	}
-}
-
-// classKey is equal for pods of equal labels, ports, network and workload.
-func classKey(pod *corev1.Pod) string {
-	var b strings.Builder
-	workload := workloadOf(pod)
-	fmt.Fprintf(&b, "%t %q %q", pod.Spec.HostNetwork, workload.Kind, workload.Name)
-	for _, port := range containerPorts(pod) {
-		fmt.Fprintf(&b, "\x00%s %s %d", port.Name, port.Protocol, port.Port)
-	}
-	// Neither keys nor values of labels may contain these characters, and only labels have an equals sign.
-	for _, k := range slices.Sorted(maps.Keys(pod.Labels)) {
-		b.WriteString("\x00" + k + "=" + pod.Labels[k])
-	}
-	return b.String()
-}
-
-// containerPorts returns the ports of the containers that run as long as the pod does: its containers, and those of its init
-// containers that are sidecars. They are sorted, each once, with the API server's default for the protocol.
-func containerPorts(pod *corev1.Pod) []snapshot.ContainerPort {
-	var out []snapshot.ContainerPort
-	add := func(c *corev1.Container) {
-		for _, port := range c.Ports {
-			protocol := cmp.Or(port.Protocol, corev1.ProtocolTCP)
-			out = append(out, snapshot.ContainerPort{Name: port.Name, Protocol: protocol, Port: port.ContainerPort})
-		}
-	}
-	for i := range pod.Spec.Containers {
-		add(&pod.Spec.Containers[i])
-	}
-	for i := range pod.Spec.InitContainers {
-		if policy := pod.Spec.InitContainers[i].RestartPolicy; policy != nil && *policy == corev1.ContainerRestartPolicyAlways {
-			add(&pod.Spec.InitContainers[i])
-		}
-	}
-	slices.SortFunc(out, func(a, b snapshot.ContainerPort) int {
-		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Name, b.Name))
-	})
-	return slices.Clip(slices.Compact(out))
-}
-
-// workloadOf returns what a pod was made by. A Deployment names its ReplicaSets after itself and the hash of the pod
-// template, which it gives to the pods as a label.
-func workloadOf(pod *corev1.Pod) snapshot.Workload {
-	owner := metav1.GetControllerOfNoCopy(pod)
-	if owner == nil {
-		return snapshot.Workload{Kind: "Pod", Name: pod.Name}
-	}
-	hash := pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey]
-	if deployment, ok := strings.CutSuffix(owner.Name, "-"+hash); ok && hash != "" && owner.Kind == "ReplicaSet" {
-		return snapshot.Workload{Kind: "Deployment", Name: deployment}
-	}
-	return snapshot.Workload{Kind: owner.Kind, Name: owner.Name}
 }

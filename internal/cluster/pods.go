@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
+
+	"firebreak.dev/firebreak/internal/snapshot"
 )
 
 // Pods keeps of every running pod its addresses and, shared between pods that are alike, only what counting them and
@@ -181,7 +183,7 @@ func (p *Pods) set(pod *corev1.Pod) podChange {
 		ns = &podNamespace{name: pod.Namespace, pods: map[string]podEntry{}, classes: map[string]*podClass{}}
 		p.namespaces[pod.Namespace] = ns
 	}
-	key, addresses := classKey(pod), podAddresses(pod)
+	key, addresses := snapshot.FromPod(pod).ClassKey(), podAddresses(pod)
 	entry, had := ns.pods[pod.Name]
 	if had && entry.class.key == key && entry.addresses == addresses {
 		return podChange{}

@@ -43,7 +43,7 @@ func FuzzCompile(f *testing.F) {
 			return
 		}
 		for _, ns := range c.Namespaces {
-			s := c.At(ns)
+			s := c.In(ns)
 			for _, o := range Compile(s) {
 				if err := sound(s, o); err != nil {
 					t.Errorf("%s in %s: %v", o.Profile.Key, ns.Name, err)

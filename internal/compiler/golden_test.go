@@ -206,7 +206,7 @@ func render(t *testing.T, c cluster) []byte {
 	var out bytes.Buffer
 	var outcomes []outcome
 	for _, ns := range c.Namespaces {
-		for _, o := range Compile(c.At(ns)) {
+		for _, o := range Compile(c.In(ns)) {
 			for _, policy := range o.Policies {
 				out.WriteString(toYAML(t, policy) + "---\n")
 			}

@@ -28,7 +28,7 @@ func TestLookedUpPeersOfRandomProfiles(t *testing.T) {
 	for number := range uint64(cases) {
 		c := random.New(seed, number).Cluster()
 		for _, ns := range c.Namespaces {
-			s := c.At(ns)
+			s := c.In(ns)
 			for _, o := range Compile(s) {
 				if o.Disposition != Enforce {
 					continue
@@ -281,7 +281,7 @@ func TestEveryFactThatMattersIsNoted(t *testing.T) {
 		c := readCluster(t, "testdata/"+file+".in.yaml")
 		var got []snapshot.Fact
 		for _, ns := range c.Namespaces {
-			s := c.At(ns)
+			s := c.In(ns)
 			for _, o := range Compile(s) {
 				got = append(got, o.Facts...)
 				for _, fact := range o.Facts {
@@ -310,7 +310,7 @@ func TestTheDNSThatIsFoundIsTheDNSThatIsFollowed(t *testing.T) {
 				c.Facts.Services[i].Labels = nil
 			}
 		}
-		work := newCompilation(c.At(c.Namespaces[0]), snapshot.Profile{})
+		work := newCompilation(c.In(c.Namespaces[0]), snapshot.Profile{})
 		found := work.findDNS()
 		if len(found) == 0 {
 			t.Errorf("%s: no DNS was found", file)

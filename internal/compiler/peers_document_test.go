@@ -85,7 +85,7 @@ func rulesOfEntry(t *testing.T, c cluster, file, entry string) string {
 	var out strings.Builder
 	done := map[string]bool{}
 	for _, ns := range c.Namespaces {
-		s := c.At(ns)
+		s := c.In(ns)
 		s.Profiles = profiles
 		for _, o := range Compile(s) {
 			for _, policy := range o.Policies {

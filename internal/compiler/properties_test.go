@@ -31,8 +31,8 @@ func TestPoliciesOfRandomProfiles(t *testing.T) {
 		c := d.Cluster()
 		again := d.Shuffled(c)
 		for _, ns := range c.Namespaces {
-			s := c.At(ns)
-			outputs, others := Compile(s), Compile(again.At(ns))
+			s := c.In(ns)
+			outputs, others := Compile(s), Compile(again.In(ns))
 			names := map[string]bool{}
 			for i, o := range outputs {
 				if errs := validation.Validate(o.Profile); len(errs) > 0 {

@@ -63,7 +63,7 @@ func TestEverySampleActsAndFindsWhatItRefersTo(t *testing.T) {
 	c := readSamples(t)
 	acts := map[string]bool{}
 	for _, ns := range c.Namespaces {
-		for _, o := range Compile(c.At(ns)) {
+		for _, o := range Compile(c.In(ns)) {
 			for _, f := range o.Findings {
 				if f.Code == v1alpha1.CodeUnresolvedPeer || f.Code == v1alpha1.CodeDNSNotFound {
 					t.Errorf("%s: %s: %s", o.Profile.Key, f.Place, f.Message)

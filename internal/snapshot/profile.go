@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"cmp"
+	"reflect"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -98,6 +99,12 @@ func defaultPorts(ports []v1alpha1.Port) {
 	for i := range ports {
 		ports[i].Protocol = cmp.Or(ports[i].Protocol, corev1.ProtocolTCP)
 	}
+}
+
+// SameSpec says whether two profiles ask for the same, whoever they are.
+func (p Profile) SameSpec(q Profile) bool {
+	return reflect.DeepEqual(p.ProfileSettings, q.ProfileSettings) && reflect.DeepEqual(p.NamespaceSelector, q.NamespaceSelector) &&
+		reflect.DeepEqual(p.Tiers, q.Tiers)
 }
 
 // Retains says whether the profile's policies stay when it goes.

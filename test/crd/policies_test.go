@@ -54,7 +54,7 @@ var _ = Describe("NetworkPolicies of random clusters", Ordered, func() {
 		for number := range uint64(clusters) {
 			c := random.New(seed, number).Cluster()
 			for _, ns := range c.Namespaces {
-				for _, o := range compiler.Compile(c.At(ns)) {
+				for _, o := range compiler.Compile(c.In(ns)) {
 					for i := range o.Policies {
 						accepts(ctx, number, &o.Policies[i])
 						n++

@@ -2,47 +2,15 @@ package random
 
 import (
 	"net/netip"
-	"slices"
 
-	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
-// Cluster is a cluster.
-type Cluster struct {
-	Namespaces []snapshot.Namespace
-	// Profiles are valid. Those of the namespaced kind are in shop or data.
-	Profiles []snapshot.Profile
-	Pods     []snapshot.Pod
-	// Policies are those that nobody compiled.
-	Policies []*networkingv1.NetworkPolicy
-	// Facts are what Profiles are looked up in. RemoteProfiles are none of them: At adds these.
-	Facts   snapshot.Facts
-	Options snapshot.Options
-}
-
-// At returns what is known when a namespace is decided about.
-func (c Cluster) At(ns snapshot.Namespace) snapshot.Snapshot {
-	s := snapshot.Snapshot{Namespace: ns, Facts: c.Facts, Options: c.Options}
-	s.Facts.RemoteProfiles = slices.Clone(s.Facts.RemoteProfiles)
-	for _, p := range c.Profiles {
-		if p.Key.Namespace != "" {
-			s.Facts.RemoteProfiles = append(s.Facts.RemoteProfiles, p)
-		}
-		if p.Key.Namespace == "" || p.Key.Namespace == ns.Name {
-			s.Profiles = append(s.Profiles, p)
-		}
-	}
-	for _, policy := range c.Policies {
-		if policy.Namespace == ns.Name {
-			s.Policies = append(s.Policies, policy)
-		}
-	}
-	slices.SortFunc(s.Profiles, snapshot.Profile.Compare)
-	return s
-}
+// Cluster is a cluster. Its Profiles are valid, and those of the namespaced kind are in shop or data; its Policies are those
+// that nobody compiled.
+type Cluster = snapshot.Cluster
 
 // Cluster draws the namespaces shop, data and kube-system, of which the last is protected, with pods, up to three profiles of
 // either kind, DNS, Services, nodes, and flags. It draws no Policies.

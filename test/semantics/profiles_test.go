@@ -72,7 +72,7 @@ func (t *tally) mustProveMuch(test *testing.T) {
 func compiled(c random.Cluster) []*networkingv1.NetworkPolicy {
 	var out []*networkingv1.NetworkPolicy
 	for _, ns := range c.Namespaces {
-		for _, o := range compiler.Compile(c.At(ns)) {
+		for _, o := range compiler.Compile(c.In(ns)) {
 			if o.Disposition == compiler.Enforce {
 				for i := range o.Policies {
 					out = append(out, &o.Policies[i])

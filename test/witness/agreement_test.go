@@ -51,7 +51,7 @@ func TestBothAgreeAboutCompiledPolicies(t *testing.T) {
 		c := d.Cluster()
 		w := evaluator.World{Namespaces: c.Namespaces, Pods: c.Pods}
 		for _, ns := range c.Namespaces {
-			for _, output := range compiler.Compile(c.At(ns)) {
+			for _, output := range compiler.Compile(c.In(ns)) {
 				for i := range output.Policies {
 					w.Policies = append(w.Policies, &output.Policies[i])
 				}

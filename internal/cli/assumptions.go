@@ -1,0 +1,34 @@
+package cli
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"firebreak.dev/firebreak/internal/inventory"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+// assumeDNS adds the Service by which nearly every cluster has its DNS, unless the files have one that could be it, or a flag
+// names it. It has no address: that is each cluster's own. It says whether it did.
+func assumeDNS(inv *inventory.Inventory, options snapshot.Options) bool {
+	if len(options.DNSServices) > 0 {
+		return false
+	}
+	for _, s := range inv.Cluster(options).Facts.Services {
+		if options.MayBeDNS(s.Namespace, s.Name, s.Labels) {
+			return false
+		}
+	}
+	inv.Add(&corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceSystem, Name: "kube-dns", Labels: map[string]string{"k8s-app": "kube-dns"}},
+		Spec: corev1.ServiceSpec{
+			ClusterIP: corev1.ClusterIPNone,
+			Selector:  map[string]string{"k8s-app": "kube-dns"},
+			Ports: []corev1.ServicePort{
+				{Name: "dns", Port: 53, Protocol: corev1.ProtocolUDP},
+				{Name: "dns-tcp", Port: 53, Protocol: corev1.ProtocolTCP},
+			},
+		},
+	})
+	return true
+}

@@ -1,0 +1,218 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"firebreak.dev/firebreak/internal/clusterflags"
+	"firebreak.dev/firebreak/internal/inventory"
+	"firebreak.dev/firebreak/internal/live"
+	"firebreak.dev/firebreak/internal/manifests"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+// shared is what all commands have.
+type shared struct {
+	streams    genericiooptions.IOStreams
+	kubeconfig *genericclioptions.ConfigFlags
+	options    snapshot.Options
+}
+
+// operatorNamespace is where the operator is when nobody says otherwise.
+const operatorNamespace = "firebreak-system"
+
+func newShared(streams genericiooptions.IOStreams) *shared {
+	return &shared{streams: streams, kubeconfig: genericclioptions.NewConfigFlags(true), options: snapshot.DefaultOptions(operatorNamespace)}
+}
+
+// addFlags adds the flags that all commands have; -n is each command's own, so that its help shows it.
+func (s *shared) addFlags(flags *pflag.FlagSet) {
+	namespace := s.kubeconfig.Namespace
+	s.kubeconfig.Namespace = nil
+	s.kubeconfig.AddFlags(flags)
+	s.kubeconfig.Namespace = namespace
+	facts := flag.NewFlagSet("", flag.ContinueOnError)
+	clusterflags.Add(facts, &s.options)
+	flags.AddGoFlagSet(facts)
+}
+
+// sources is what a command looks at: a cluster, files, or files over a cluster.
+type sources struct {
+	*shared
+	files         manifests.Input
+	live          bool
+	allNamespaces bool
+}
+
+func newSources(s *shared) *sources { return &sources{shared: s, files: manifests.Input{Stdin: s.streams.In}} }
+
+// addFlags adds the flags by which sources are chosen.
+func (s *sources) addFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVarP(s.kubeconfig.Namespace, "namespace", "n", "", "`namespace` to look at, and of objects that do not say theirs")
+	flags.StringSliceVarP(&s.files.Filenames, "filename", "f", nil, "`file` or directory to look at, - for standard input; may be given several times")
+	flags.BoolVarP(&s.files.Recursive, "recursive", "R", false, "look into the directories in a directory, too")
+	flags.StringVarP(&s.files.Kustomize, "kustomize", "k", "", "kustomize `directory` to look at")
+	flags.BoolVar(&s.live, "live", false, "with -f or -k: look at the cluster as it would be with these files applied")
+	_ = cmd.MarkFlagFilename("filename", "yaml", "yml", "json")
+	_ = cmd.MarkFlagDirname("kustomize")
+}
+
+// addAllNamespaces adds -A.
+func (s *sources) addAllNamespaces(cmd *cobra.Command) {
+	cmd.Flags().BoolVarP(&s.allNamespaces, "all-namespaces", "A", false, "look at all namespaces")
+}
+
+// offline says whether no cluster is looked at.
+func (s *sources) offline() bool { return !s.files.IsEmpty() && !s.live }
+
+// defaultNamespace is that of objects that do not say theirs: -n, or what the kubeconfig says; default when offline.
+func (s *sources) defaultNamespace() (string, error) {
+	if *s.kubeconfig.Namespace != "" {
+		return *s.kubeconfig.Namespace, nil
+	}
+	if s.offline() {
+		return metav1.NamespaceDefault, nil
+	}
+	namespace, _, err := s.kubeconfig.ToRawKubeConfigLoader().Namespace()
+	if err != nil {
+		return "", fmt.Errorf("read the kubeconfig: %w", err)
+	}
+	return namespace, nil
+}
+
+// reading is what the sources said.
+type reading struct {
+	// Namespace is that of objects that do not say theirs, and that a command is about when not told otherwise.
+	Namespace string
+	// Inventory has everything; files over the cluster, if both.
+	Inventory *inventory.Inventory
+	// Base is the cluster without the files; nil when offline.
+	Base *inventory.Inventory
+	// Objects are those of the files, with their namespaces.
+	Objects []manifests.Object
+	// Problems are documents in the files that are no objects.
+	Problems []manifests.Problem
+	// Offline: no cluster was looked at.
+	Offline bool
+	// AssumedDNS: nothing said where the cluster's DNS is, so that the usual place is assumed.
+	AssumedDNS bool
+	options    snapshot.Options
+}
+
+// Cluster returns what is known.
+func (r *reading) Cluster() *snapshot.Cluster { return r.Inventory.Cluster(r.options) }
+
+// BaseCluster returns the cluster without the files.
+func (r *reading) BaseCluster() *snapshot.Cluster { return r.Base.Cluster(r.options) }
+
+// read reads everything. Namespaces are those that a command needs to know all of; when empty, it is all namespaces under -A and
+// the namespace of the reading else. A document that is no object, or an object that cannot be read, is an error.
+func (s *sources) read(ctx context.Context, namespaces ...string) (*reading, error) {
+	r, err := s.readLenient(ctx, namespaces...)
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, p := range r.Problems {
+		errs = append(errs, p)
+	}
+	return r, errors.Join(errs...)
+}
+
+// readLenient is like read, and leaves it to the caller to say what is wrong in the files.
+func (s *sources) readLenient(ctx context.Context, namespaces ...string) (*reading, error) {
+	if s.live && s.files.IsEmpty() {
+		return nil, errors.New("--live lays files over the cluster: give them with -f or -k, or leave --live out to look at the cluster as it is")
+	}
+	r := &reading{Offline: s.offline(), Inventory: inventory.New(), options: s.options}
+	var err error
+	if r.Namespace, err = s.defaultNamespace(); err != nil {
+		return nil, err
+	}
+	if err := s.readFiles(r); err != nil {
+		return nil, err
+	}
+	if r.Offline {
+		r.AssumedDNS = assumeDNS(r.Inventory, s.options)
+		return r, nil
+	}
+	if len(namespaces) == 0 && !s.allNamespaces {
+		namespaces = r.namespaces()
+	}
+	if r.Base, err = s.readCluster(ctx, namespaces); err != nil {
+		return nil, err
+	}
+	r.Inventory = r.Inventory.Over(r.Base)
+	return r, nil
+}
+
+// readFiles reads the files into the inventory.
+func (s *sources) readFiles(r *reading) error {
+	objects, problems, err := manifests.Read(s.files)
+	if err != nil {
+		return err
+	}
+	r.Problems = problems
+	for _, o := range objects {
+		if o.GetNamespace() == "" && inventory.Matters(o.GroupVersionKind()) && !inventory.IsClusterScoped(o.GroupVersionKind().GroupKind()) {
+			o.SetNamespace(r.Namespace)
+		}
+		r.Objects = append(r.Objects, o)
+		known, err := inventory.Decode(o.Unstructured)
+		switch {
+		case err != nil:
+			r.Problems = append(r.Problems, manifests.Problem{Source: o.Source, Message: fmt.Sprintf("%s %s: %v", o.GetKind(), o.GetName(), err)})
+		case known != nil:
+			r.Inventory.Add(known)
+		}
+	}
+	return nil
+}
+
+// namespaces returns the namespace of the reading and those of all objects in the files, sorted.
+func (r *reading) namespaces() []string {
+	out := []string{r.Namespace}
+	for _, o := range r.Objects {
+		if ns := o.GetNamespace(); ns != "" {
+			out = append(out, ns)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func (s *sources) readCluster(ctx context.Context, namespaces []string) (*inventory.Inventory, error) {
+	c, err := s.client()
+	if err != nil {
+		return nil, err
+	}
+	progress := newProgress(s.streams.ErrOut)
+	found, notes, err := live.Read(ctx, c, live.Request{Namespaces: namespaces, Progress: progress.reading})
+	progress.end()
+	if err != nil {
+		return nil, err
+	}
+	for _, note := range notes {
+		fmt.Fprintln(s.streams.ErrOut, "Note:", note)
+	}
+	return found, nil
+}
+
+func (s *sources) client() (client.WithWatch, error) {
+	config, err := s.kubeconfig.ToRESTConfig()
+	if err != nil {
+		return nil, fmt.Errorf("find the cluster: %w", err)
+	}
+	return live.NewClient(config)
+}
