@@ -66,7 +66,7 @@ fuzz: ## Fuzz each fuzz target for FUZZTIME (30s)
 
 .PHONY: golden
 golden: ## Write the golden files anew; look at the difference before you commit it
-	go test ./internal/compiler/... ./internal/analyzer/... -update
+	go test ./internal/compiler/... ./internal/analyzer/... ./internal/cli/... -update
 
 ##@ Develop
 

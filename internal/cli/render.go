@@ -79,10 +79,22 @@ func (o *renderCommand) run(ctx context.Context) error {
 	if o.printErrors(cluster, wanted) {
 		return errNo
 	}
-	if r.AssumedDNS {
+	if r.AssumedDNS && asksForDNS(settled, wanted) {
 		fmt.Fprintln(o.streams.ErrOut, "Note: the files do not say where the cluster's DNS is, so the usual pods are assumed (k8s-app=kube-dns in kube-system), without the Service's address; --live looks it up.")
 	}
 	return o.print(o.policies(settled, wanted))
+}
+
+// asksForDNS says whether a wanted profile has a tier that uses the cluster's DNS.
+func asksForDNS(settled *outlook.Outlook, wanted map[snapshot.ProfileKey]bool) bool {
+	for _, ns := range settled.Namespaces {
+		for _, output := range ns.Outputs {
+			if wanted[output.Profile.Key] && slices.Contains(output.Facts, snapshot.Fact{Kind: snapshot.FactDNS}) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // nothing says that there is no profile.

@@ -53,6 +53,9 @@ Exit codes: 0 all is well; 1 the answer is no (refused, found, changed); 2 it co
 		// kubectl calls it "kubectl firebreak", and so does its help.
 		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl firebreak"},
 	}
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w\nSee %s --help", err, cmd.CommandPath())
+	})
 	cmd.SetIn(streams.In)
 	cmd.SetOut(streams.Out)
 	cmd.SetErr(streams.ErrOut)

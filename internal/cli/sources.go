@@ -5,6 +5,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"os"
+	"regexp"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -54,7 +56,9 @@ type sources struct {
 	allNamespaces bool
 }
 
-func newSources(s *shared) *sources { return &sources{shared: s, files: manifests.Input{Stdin: s.streams.In}} }
+func newSources(s *shared) *sources {
+	return &sources{shared: s, files: manifests.Input{Stdin: s.streams.In}}
+}
 
 // addFlags adds the flags by which sources are chosen.
 func (s *sources) addFlags(cmd *cobra.Command) {
@@ -172,7 +176,7 @@ func (s *sources) readFiles(r *reading) error {
 		known, err := inventory.Decode(o.Unstructured)
 		switch {
 		case err != nil:
-			r.Problems = append(r.Problems, manifests.Problem{Source: o.Source, Message: fmt.Sprintf("%s %s: %v", o.GetKind(), o.GetName(), err)})
+			r.Problems = append(r.Problems, undecodable(o, err))
 		case known != nil:
 			r.Inventory.Add(known)
 		}
@@ -192,6 +196,18 @@ func (r *reading) namespaces() []string {
 	return slices.Compact(out)
 }
 
+// unknownField is how errors name a field that does not exist.
+var unknownField = regexp.MustCompile(`unknown field "([^"]+)"`)
+
+// undecodable returns what is wrong with an object, at the line of the field if one is named.
+func undecodable(o manifests.Object, err error) manifests.Problem {
+	p := manifests.Problem{Source: o.Source, Message: fmt.Sprintf("%s %s: %v", o.GetKind(), o.GetName(), err)}
+	if found := unknownField.FindStringSubmatch(err.Error()); found != nil {
+		p.Source = o.Source.At(found[1])
+	}
+	return p
+}
+
 func (s *sources) readCluster(ctx context.Context, namespaces []string) (*inventory.Inventory, error) {
 	c, err := s.client()
 	if err != nil {
@@ -209,10 +225,19 @@ func (s *sources) readCluster(ctx context.Context, namespaces []string) (*invent
 	return found, nil
 }
 
-func (s *sources) client() (client.WithWatch, error) {
+func (s *shared) client() (client.WithWatch, error) {
+	if s.knowsNoCluster() {
+		return nil, errors.New("no cluster is configured; choose one with --kubeconfig, --context or --server, or look at files with -f")
+	}
 	config, err := s.kubeconfig.ToRESTConfig()
 	if err != nil {
 		return nil, fmt.Errorf("find the cluster: %w", err)
 	}
 	return live.NewClient(config)
+}
+
+// knowsNoCluster says whether nothing says where a cluster is; the usual client would try this machine then.
+func (s *shared) knowsNoCluster() bool {
+	config, err := s.kubeconfig.ToRawKubeConfigLoader().RawConfig()
+	return err == nil && len(config.Clusters) == 0 && *s.kubeconfig.APIServer == "" && os.Getenv("KUBERNETES_SERVICE_HOST") == ""
 }

@@ -15,11 +15,11 @@ import (
 // lines are plain. NO_COLOR turns colours off (https://no-color.org).
 func styleFor(out io.Writer) render.Style {
 	file, ok := out.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) { //nolint:gosec // a file descriptor is a small number
+	if !ok || !term.IsTerminal(int(file.Fd())) {
 		return render.Style{}
 	}
 	style := render.Style{Color: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
-	if width, _, err := term.GetSize(int(file.Fd())); err == nil { //nolint:gosec // as above
+	if width, _, err := term.GetSize(int(file.Fd())); err == nil {
 		style.Width = width
 	}
 	return style
@@ -32,7 +32,7 @@ type progress struct {
 }
 
 func newProgress(out io.Writer) *progress {
-	if file, ok := out.(*os.File); !ok || !term.IsTerminal(int(file.Fd())) { //nolint:gosec // as above
+	if file, ok := out.(*os.File); !ok || !term.IsTerminal(int(file.Fd())) {
 		out = io.Discard
 	}
 	return &progress{out: out}

@@ -93,41 +93,38 @@ func filesOf(name string, recursive bool) ([]string, error) {
 	if !info.IsDir() {
 		return []string{name}, nil
 	}
+	out, err := walk(name, recursive)
+	if err != nil {
+		return nil, fmt.Errorf("read directory %s: %w", name, unwrapPath(err))
+	}
+	if len(out) == 0 {
+		advice := "; -R looks into the directories in it, too"
+		if recursive {
+			advice = ""
+		}
+		return nil, fmt.Errorf("directory %s has no files that end in .yaml, .yml or .json%s", name, advice)
+	}
+	return out, nil
+}
+
+func walk(directory string, recursive bool) ([]string, error) {
 	var out []string
-	err = filepath.WalkDir(name, func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && path != name && !recursive:
+		case entry.IsDir() && path != directory && !recursive:
 			return filepath.SkipDir
 		case !entry.IsDir() && slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(path)):
 			out = append(out, path)
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read directory %s: %w", name, unwrapPath(err))
-	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("directory %s has no files that end in .yaml, .yml or .json%s", name, hint(name, recursive))
-	}
-	return out, nil
-}
-
-func hint(directory string, recursive bool) string {
-	switch {
-	case isKustomization(directory):
-		return ""
-	case !recursive:
-		return "; add -R to look into the directories in it"
-	}
-	return ""
+	return out, err
 }
 
 // IsKustomization says whether a directory has a kustomization file.
-func IsKustomization(directory string) bool { return isKustomization(directory) }
-
-func isKustomization(directory string) bool {
+func IsKustomization(directory string) bool {
 	return slices.ContainsFunc([]string{"kustomization.yaml", "kustomization.yml", "Kustomization"}, func(name string) bool {
 		info, err := os.Stat(filepath.Join(directory, name))
 		return err == nil && !info.IsDir()
@@ -151,6 +148,9 @@ func readFile(file string, stdin io.Reader) (string, error) {
 
 // build builds a kustomize directory.
 func build(directory string) (string, error) {
+	if !IsKustomization(directory) {
+		return "", fmt.Errorf("%s is no kustomize directory: it has no kustomization.yaml", directory)
+	}
 	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), directory)
 	if err != nil {
 		return "", fmt.Errorf("build kustomize directory %s: %w", directory, err)

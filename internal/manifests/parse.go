@@ -86,7 +86,7 @@ func items(list *unstructured.Unstructured, source Source) ([]Object, error) {
 }
 
 // yamlLine is how errors of YAML name a line of the document.
-var yamlLine = regexp.MustCompile(`line (\d+): `) //nolint:gochecknoglobals // a constant
+var yamlLine = regexp.MustCompile(`line (\d+): `)
 
 // lineOfError returns the line of the file that an error is about, and the error without the line of the document.
 func lineOfError(begin int, err error) (int, error) {

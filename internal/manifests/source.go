@@ -97,6 +97,7 @@ func child(node *yamlv3.Node, step string) (key, value *yamlv3.Node) {
 		if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < len(node.Content) {
 			return node.Content[i], node.Content[i]
 		}
+	default:
 	}
 	return nil, nil
 }

@@ -37,7 +37,7 @@ type Namespace struct {
 
 // AsIs returns a cluster with the policies that it has. An error names a policy that cannot be read.
 func AsIs(c *snapshot.Cluster) (*Outlook, error) {
-	return look(c, func(ns *Namespace, there []*networkingv1.NetworkPolicy) []*networkingv1.NetworkPolicy { return there })
+	return look(c, func(_ *Namespace, there []*networkingv1.NetworkPolicy) []*networkingv1.NetworkPolicy { return there })
 }
 
 // Settled returns a cluster with the policies that it will have when the operator has carried out all its changes and none

@@ -53,6 +53,7 @@ func Severity(s v1alpha1.Severity, style Style) string {
 		return style.Red(string(s))
 	case v1alpha1.SeverityWarning:
 		return style.Yellow(string(s))
+	default:
+		return style.Cyan(string(s))
 	}
-	return style.Cyan(string(s))
 }
