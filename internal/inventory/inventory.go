@@ -2,8 +2,9 @@ package inventory
 
 import (
 	"cmp"
-	"fmt"
+	"reflect"
 	"slices"
+	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -97,11 +98,18 @@ func samples() []sample {
 	}
 }
 
-func kindOf(o Object) schema.GroupVersionKind {
+// kindsByType are the kinds by the types of their objects.
+var kindsByType = sync.OnceValue(func() map[reflect.Type]schema.GroupVersionKind { //nolint:gochecknoglobals // never changed
+	out := map[reflect.Type]schema.GroupVersionKind{}
 	for _, s := range samples() {
-		if fmt.Sprintf("%T", s.new()) == fmt.Sprintf("%T", o) {
-			return s.kind
-		}
+		out[reflect.TypeOf(s.new())] = s.kind
+	}
+	return out
+})
+
+func kindOf(o Object) schema.GroupVersionKind {
+	if kind, ok := kindsByType()[reflect.TypeOf(o)]; ok {
+		return kind
 	}
 	return o.GetObjectKind().GroupVersionKind()
 }

@@ -39,6 +39,10 @@ func (inv *Inventory) pods() []snapshot.Pod {
 				continue
 			}
 			running[by] = true
+			if maker := metav1.GetControllerOfNoCopy(pod); maker != nil {
+				// A ReplicaSet may be there without its Deployment.
+				running[owner{p.Namespace, snapshot.Workload{Kind: maker.Kind, Name: maker.Name}}] = true
+			}
 			join(classes, p)
 		}
 	}

@@ -11,7 +11,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
+	yamlv3 "go.yaml.in/yaml/v3"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
@@ -176,15 +178,28 @@ type document struct {
 	text string
 	// line is that of the file on which the text begins, from 1.
 	line int
+	// root is the text as a tree, nil when it is none. It is read when somebody asks for a line, and once: a list may have
+	// thousands of objects.
+	root func() *yamlv3.Node
+}
+
+func newDocument(text string, line int) *document {
+	return &document{text: text, line: line, root: sync.OnceValue(func() *yamlv3.Node {
+		var root yamlv3.Node
+		if err := yamlv3.Unmarshal([]byte(text), &root); err != nil || len(root.Content) == 0 {
+			return nil
+		}
+		return root.Content[0]
+	})}
 }
 
 // split takes a file apart at the lines that separate YAML documents.
-func split(text string) []document {
-	var out []document
+func split(text string) []*document {
+	var out []*document
 	begin := 1
 	var lines []string
 	flush := func(next int) {
-		out = append(out, document{strings.Join(lines, "\n"), begin})
+		out = append(out, newDocument(strings.Join(lines, "\n"), begin))
 		lines, begin = nil, next
 	}
 	for i, line := range strings.Split(text, "\n") {

@@ -23,6 +23,9 @@ func parse(path, text string) ([]Object, []Problem) {
 		o, err := parseDocument(source)
 		if err != nil {
 			source.Line, err = lineOfError(source.Line, err)
+			if strings.Contains(d.text, "{{") {
+				err = fmt.Errorf("this looks like a template, which must be rendered first (helm template): %w", err)
+			}
 			problems = append(problems, Problem{source, err.Error()})
 			continue
 		}

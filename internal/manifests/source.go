@@ -13,7 +13,7 @@ type Source struct {
 	Path string
 	// Line is that on which the object begins, from 1; 0 when there is none to speak of.
 	Line     int
-	document document
+	document *document
 	// within is the path of the object in its document; empty unless it is an item of a list.
 	within string
 }
@@ -42,11 +42,11 @@ func (s Source) LineOf(field string) int {
 	if s.Line == 0 {
 		return 0
 	}
-	var root yamlv3.Node
-	if err := yamlv3.Unmarshal([]byte(s.document.text), &root); err != nil || len(root.Content) == 0 {
+	node := s.document.root()
+	if node == nil {
 		return s.Line
 	}
-	node, line := root.Content[0], root.Content[0].Line
+	line := node.Line
 	for _, step := range append(steps(s.within), steps(field)...) {
 		key, value := child(node, step)
 		if value == nil {
