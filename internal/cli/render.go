@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ import (
 	"firebreak.dev/firebreak/internal/inventory"
 	"firebreak.dev/firebreak/internal/manifests"
 	"firebreak.dev/firebreak/internal/outlook"
+	"firebreak.dev/firebreak/internal/plan"
 	"firebreak.dev/firebreak/internal/render"
 	"firebreak.dev/firebreak/internal/snapshot"
 	"firebreak.dev/firebreak/internal/validation"
@@ -80,7 +82,7 @@ func (o *renderCommand) run(ctx context.Context) error {
 		return errNo
 	}
 	if r.AssumedDNS && asksForDNS(settled, wanted) {
-		fmt.Fprintln(o.streams.ErrOut, "Note: the files do not say where the cluster's DNS is, so the usual pods are assumed (k8s-app=kube-dns in kube-system), without the Service's address; --live looks it up.")
+		fmt.Fprintln(o.streams.ErrOut, "Note: nothing here says where the cluster's DNS is, so the usual pods are assumed (k8s-app=kube-dns in kube-system), without the Service's address; --live looks it up, where you may.")
 	}
 	return o.print(o.policies(settled, wanted))
 }
@@ -178,13 +180,28 @@ func (o *renderCommand) policies(settled *outlook.Outlook, wanted map[snapshot.P
 			acts[output.Profile.Key] = acts[output.Profile.Key] || output.Selected
 			o.note(ns.Namespace.Name, output)
 			if output.Disposition == compiler.Enforce {
-				out = append(out, output.Policies...)
+				out = append(out, asWritten(output.Policies, ns.Policies)...)
 			}
 		}
 	}
 	for _, p := range settled.Cluster.Profiles {
 		if wanted[p.Key] && !acts[p.Key] && p.Key.Namespace == "" {
 			fmt.Fprintf(o.streams.ErrOut, "Note: %s acts in no namespace that is known; give the Namespaces with their labels, or --live.\n", p.Key)
+		}
+	}
+	return out
+}
+
+// asWritten returns policies as they stand when they are in force: one that a new generation of its profile does not change
+// keeps the stamp of the generation that it was written for.
+func asWritten(wanted []networkingv1.NetworkPolicy, inForce []*networkingv1.NetworkPolicy) []networkingv1.NetworkPolicy {
+	out := slices.Clone(wanted)
+	for i := range out {
+		for _, policy := range inForce {
+			if policy.Name == out[i].Name && plan.Satisfies(policy, &out[i]) {
+				out[i].Annotations = maps.Clone(out[i].Annotations)
+				out[i].Annotations[v1alpha1.AnnotationProfileGeneration] = policy.Annotations[v1alpha1.AnnotationProfileGeneration]
+			}
 		}
 	}
 	return out

@@ -154,10 +154,15 @@ func (s *sources) readLenient(ctx context.Context, namespaces ...string) (*readi
 	if len(namespaces) == 0 && !s.allNamespaces {
 		namespaces = r.namespaces()
 	}
-	if r.Base, err = s.readCluster(ctx, namespaces); err != nil {
+	found, err := s.readCluster(ctx, namespaces)
+	if err != nil {
 		return nil, err
 	}
+	r.Base = found.Inventory
 	r.Inventory = r.Inventory.Over(r.Base)
+	if slices.Contains(found.Partial, "services") {
+		r.AssumedDNS = assumeDNS(r.Inventory, s.options)
+	}
 	return r, nil
 }
 
@@ -208,18 +213,18 @@ func undecodable(o manifests.Object, err error) manifests.Problem {
 	return p
 }
 
-func (s *sources) readCluster(ctx context.Context, namespaces []string) (*inventory.Inventory, error) {
+func (s *sources) readCluster(ctx context.Context, namespaces []string) (live.Found, error) {
 	c, err := s.client()
 	if err != nil {
-		return nil, err
+		return live.Found{}, err
 	}
 	progress := newProgress(s.streams.ErrOut)
-	found, notes, err := live.Read(ctx, c, live.Request{Namespaces: namespaces, Progress: progress.reading})
+	found, err := live.Read(ctx, c, live.Request{Namespaces: namespaces, Progress: progress.reading})
 	progress.end()
 	if err != nil {
-		return nil, err
+		return live.Found{}, err
 	}
-	for _, note := range notes {
+	for _, note := range found.Notes {
 		fmt.Fprintln(s.streams.ErrOut, "Note:", note)
 	}
 	return found, nil
