@@ -19,7 +19,6 @@ import (
 	"firebreak.dev/firebreak/internal/plan"
 	"firebreak.dev/firebreak/internal/render"
 	"firebreak.dev/firebreak/internal/snapshot"
-	"firebreak.dev/firebreak/internal/validation"
 )
 
 // renderCommand is `kubectl firebreak render`.
@@ -59,12 +58,9 @@ A profile in Preview has no policies; --enforce prints what it would have.`,
 }
 
 func (o *renderCommand) run(ctx context.Context) error {
-	r, err := o.readLenient(ctx)
+	r, err := o.read(ctx)
 	if err != nil {
 		return err
-	}
-	if o.refuse(r) {
-		return errNo
 	}
 	cluster := r.Cluster()
 	if o.enforce {
@@ -77,9 +73,6 @@ func (o *renderCommand) run(ctx context.Context) error {
 	settled, err := outlook.Settled(cluster)
 	if err != nil {
 		return err
-	}
-	if o.printErrors(cluster, wanted) {
-		return errNo
 	}
 	if r.AssumedDNS && asksForDNS(settled, wanted) {
 		fmt.Fprintln(o.streams.ErrOut, "Note: nothing here says where the cluster's DNS is, so the usual pods are assumed (k8s-app=kube-dns in kube-system), without the Service's address; --live looks it up, where you may.")
@@ -112,14 +105,6 @@ func (o *renderCommand) nothing(r *reading) error {
 	return nil
 }
 
-// refuse prints what is no object, and says whether there was any.
-func (o *renderCommand) refuse(r *reading) bool {
-	for _, p := range r.Problems {
-		fmt.Fprintln(o.streams.ErrOut, "error:", p)
-	}
-	return len(r.Problems) > 0
-}
-
 // wanted returns the profiles to render: those of the files; without files, those of the cluster that act in the namespace.
 func (o *renderCommand) wanted(r *reading, cluster *snapshot.Cluster) map[snapshot.ProfileKey]bool {
 	out := map[snapshot.ProfileKey]bool{}
@@ -150,21 +135,6 @@ func profileKey(o manifests.Object) (key snapshot.ProfileKey, ok bool) {
 		key.Namespace = ""
 	}
 	return key, true
-}
-
-// printErrors prints why profiles would be refused, and says whether any would.
-func (o *renderCommand) printErrors(cluster *snapshot.Cluster, wanted map[snapshot.ProfileKey]bool) bool {
-	refused := false
-	for _, p := range cluster.Profiles {
-		if !wanted[p.Key] {
-			continue
-		}
-		for _, err := range validation.Validate(p) {
-			fmt.Fprintf(o.streams.ErrOut, "error: %s is invalid: %v\n", p.Key, err)
-			refused = true
-		}
-	}
-	return refused
 }
 
 // policies returns the policies of the wanted profiles, by namespace and name, and says on standard error what is to be known

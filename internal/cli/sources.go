@@ -121,17 +121,13 @@ func (r *reading) Cluster() *snapshot.Cluster { return r.Inventory.Cluster(r.opt
 func (r *reading) BaseCluster() *snapshot.Cluster { return r.Base.Cluster(r.options) }
 
 // read reads everything. Namespaces are those that a command needs to know all of; when empty, it is all namespaces under -A and
-// the namespace of the reading else. A document that is no object, or an object that cannot be read, is an error.
+// the namespace of the reading else. A document that is no object, and a profile that a cluster would refuse, is an errRefused.
 func (s *sources) read(ctx context.Context, namespaces ...string) (*reading, error) {
 	r, err := s.readLenient(ctx, namespaces...)
 	if err != nil {
 		return nil, err
 	}
-	var errs []error
-	for _, p := range r.Problems {
-		errs = append(errs, p)
-	}
-	return r, errors.Join(errs...)
+	return r, r.refusals(ctx)
 }
 
 // readLenient is like read, and leaves it to the caller to say what is wrong in the files.
