@@ -52,10 +52,11 @@ func workloadIn(pod *snapshot.Pod) string {
 	return pod.Workload.Kind + " " + pod.Namespace + "/" + pod.Workload.Name
 }
 
-// region is addresses outside the cluster that one of them stands for.
-type region struct {
-	name    string
-	example netip.Addr
+// Region is addresses outside the cluster that one of them stands for.
+type Region struct {
+	// Name is as people call it: "the internet", or the range "203.0.113.0/24".
+	Name    string
+	Example netip.Addr
 }
 
 // maxRegions bounds how many of the blocks that policies name are looked at one by one.
@@ -64,16 +65,16 @@ const maxRegions = 64
 // metadataAddress is where clouds serve their metadata. Nobody calls from there.
 const metadataAddress = "169.254.169.254"
 
-// regionsOf returns the regions that the rules of a direction may treat differently: the wide ones that people think in, and
+// RegionsOf returns the regions that the rules of a direction may treat differently: the wide ones that people think in, and
 // each block that is named.
-func regionsOf(direction networkpolicy.Direction, rules ...*evaluator.Namespace) []region {
+func RegionsOf(direction networkpolicy.Direction, rules ...*evaluator.Namespace) []Region {
 	var blocks []netip.Prefix
 	for _, n := range rules {
 		named, excepted := n.Blocks(direction)
 		// The special-use ranges are excepted by most who mean the internet, and are private addresses to people.
 		blocks = append(append(blocks, named...), slices.DeleteFunc(excepted, isSpecialUse)...)
 	}
-	var out []region
+	var out []Region
 	for _, wide := range []struct {
 		name     string
 		examples []string
@@ -87,7 +88,7 @@ func regionsOf(direction networkpolicy.Direction, rules ...*evaluator.Namespace)
 			continue
 		}
 		if example, ok := outsideOf(blocks, wide.examples); ok {
-			out = append(out, region{wide.name, example})
+			out = append(out, Region{wide.name, example})
 		}
 	}
 	named := map[netip.Prefix]bool{}
@@ -97,7 +98,7 @@ func regionsOf(direction networkpolicy.Direction, rules ...*evaluator.Namespace)
 		}
 		named[block] = true
 		if rest := ipset.Subtract([]netip.Prefix{block}, inside(block, blocks)); len(rest) > 0 {
-			out = append(out, region{block.String(), rest[0].Addr()})
+			out = append(out, Region{block.String(), rest[0].Addr()})
 		}
 	}
 	return out
@@ -115,7 +116,7 @@ func inside(block netip.Prefix, blocks []netip.Prefix) []netip.Prefix {
 }
 
 // nameDNS says of the regions that are the addresses of name servers that they are: nobody knows these by heart.
-func nameDNS(regions []region, flows []compiler.Flow) {
+func nameDNS(regions []Region, flows []compiler.Flow) {
 	servers := map[string]bool{}
 	for _, flow := range flows {
 		for _, peer := range flow.Peers {
@@ -125,8 +126,8 @@ func nameDNS(regions []region, flows []compiler.Flow) {
 		}
 	}
 	for i, r := range regions {
-		if servers[r.name] {
-			regions[i].name = "DNS at " + r.example.String()
+		if servers[r.Name] {
+			regions[i].Name = "DNS at " + r.Example.String()
 		}
 	}
 }

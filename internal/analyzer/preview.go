@@ -58,7 +58,7 @@ func PreviewOf(output compiler.Output, here *Place, others []*Place) (Preview, e
 		return Preview{}, err
 	}
 	p := &preview{here: here, after: after.Rules, names: names, changes: map[changeKey]*Connection{}, seen: map[viewKey]change{}}
-	sources, destinations := regionsOf(networkpolicy.Ingress, here.Rules, after.Rules), regionsOf(networkpolicy.Egress, here.Rules, after.Rules)
+	sources, destinations := RegionsOf(networkpolicy.Ingress, here.Rules, after.Rules), RegionsOf(networkpolicy.Egress, here.Rules, after.Rules)
 	nameDNS(destinations, output.Flows)
 	byName := p.podsByName()
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
@@ -251,9 +251,9 @@ func (p *preview) withMany(direction networkpolicy.Direction, pod *snapshot.Pod,
 }
 
 // withAddresses looks at the connections of a pod with addresses outside the cluster: those that it receives, or opens.
-func (p *preview) withAddresses(direction networkpolicy.Direction, pod *snapshot.Pod, regions []region) {
+func (p *preview) withAddresses(direction networkpolicy.Direction, pod *snapshot.Pod, regions []Region) {
 	for _, r := range regions {
-		other, c, relevant := evaluator.Other{Address: r.example}, Connection{From: p.names.of(pod), To: r.name, rank: 3, count: 1}, portset.All()
+		other, c, relevant := evaluator.Other{Address: r.Example}, Connection{From: p.names.of(pod), To: r.Name, rank: 3, count: 1}, portset.All()
 		if direction == networkpolicy.Ingress {
 			c.From, c.To, relevant = c.To, c.From, declared(pod)
 		}
