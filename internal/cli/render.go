@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -15,9 +16,9 @@ import (
 	"firebreak.dev/firebreak/internal/inventory"
 	"firebreak.dev/firebreak/internal/manifests"
 	"firebreak.dev/firebreak/internal/outlook"
+	"firebreak.dev/firebreak/internal/plan"
 	"firebreak.dev/firebreak/internal/render"
 	"firebreak.dev/firebreak/internal/snapshot"
-	"firebreak.dev/firebreak/internal/validation"
 )
 
 // renderCommand is `kubectl firebreak render`.
@@ -57,12 +58,9 @@ A profile in Preview has no policies; --enforce prints what it would have.`,
 }
 
 func (o *renderCommand) run(ctx context.Context) error {
-	r, err := o.readLenient(ctx)
+	r, err := o.read(ctx)
 	if err != nil {
 		return err
-	}
-	if o.refuse(r) {
-		return errNo
 	}
 	cluster := r.Cluster()
 	if o.enforce {
@@ -76,11 +74,8 @@ func (o *renderCommand) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if o.printErrors(cluster, wanted) {
-		return errNo
-	}
 	if r.AssumedDNS && asksForDNS(settled, wanted) {
-		fmt.Fprintln(o.streams.ErrOut, "Note: the files do not say where the cluster's DNS is, so the usual pods are assumed (k8s-app=kube-dns in kube-system), without the Service's address; --live looks it up.")
+		fmt.Fprintln(o.streams.ErrOut, "Note: nothing here says where the cluster's DNS is, so the usual pods are assumed (k8s-app=kube-dns in kube-system), without the Service's address; --live looks it up, where you may.")
 	}
 	return o.print(o.policies(settled, wanted))
 }
@@ -108,14 +103,6 @@ func (o *renderCommand) nothing(r *reading) error {
 		fmt.Fprintf(o.streams.ErrOut, "No profiles found in namespace %s.\n", r.Namespace)
 	}
 	return nil
-}
-
-// refuse prints what is no object, and says whether there was any.
-func (o *renderCommand) refuse(r *reading) bool {
-	for _, p := range r.Problems {
-		fmt.Fprintln(o.streams.ErrOut, "error:", p)
-	}
-	return len(r.Problems) > 0
 }
 
 // wanted returns the profiles to render: those of the files; without files, those of the cluster that act in the namespace.
@@ -150,21 +137,6 @@ func profileKey(o manifests.Object) (key snapshot.ProfileKey, ok bool) {
 	return key, true
 }
 
-// printErrors prints why profiles would be refused, and says whether any would.
-func (o *renderCommand) printErrors(cluster *snapshot.Cluster, wanted map[snapshot.ProfileKey]bool) bool {
-	refused := false
-	for _, p := range cluster.Profiles {
-		if !wanted[p.Key] {
-			continue
-		}
-		for _, err := range validation.Validate(p) {
-			fmt.Fprintf(o.streams.ErrOut, "error: %s is invalid: %v\n", p.Key, err)
-			refused = true
-		}
-	}
-	return refused
-}
-
 // policies returns the policies of the wanted profiles, by namespace and name, and says on standard error what is to be known
 // besides.
 func (o *renderCommand) policies(settled *outlook.Outlook, wanted map[snapshot.ProfileKey]bool) []networkingv1.NetworkPolicy {
@@ -178,13 +150,28 @@ func (o *renderCommand) policies(settled *outlook.Outlook, wanted map[snapshot.P
 			acts[output.Profile.Key] = acts[output.Profile.Key] || output.Selected
 			o.note(ns.Namespace.Name, output)
 			if output.Disposition == compiler.Enforce {
-				out = append(out, output.Policies...)
+				out = append(out, asWritten(output.Policies, ns.Policies)...)
 			}
 		}
 	}
 	for _, p := range settled.Cluster.Profiles {
 		if wanted[p.Key] && !acts[p.Key] && p.Key.Namespace == "" {
 			fmt.Fprintf(o.streams.ErrOut, "Note: %s acts in no namespace that is known; give the Namespaces with their labels, or --live.\n", p.Key)
+		}
+	}
+	return out
+}
+
+// asWritten returns policies as they stand when they are in force: one that a new generation of its profile does not change
+// keeps the stamp of the generation that it was written for.
+func asWritten(wanted []networkingv1.NetworkPolicy, inForce []*networkingv1.NetworkPolicy) []networkingv1.NetworkPolicy {
+	out := slices.Clone(wanted)
+	for i := range out {
+		for _, policy := range inForce {
+			if policy.Name == out[i].Name && plan.Satisfies(policy, &out[i]) {
+				out[i].Annotations = maps.Clone(out[i].Annotations)
+				out[i].Annotations[v1alpha1.AnnotationProfileGeneration] = policy.Annotations[v1alpha1.AnnotationProfileGeneration]
+			}
 		}
 	}
 	return out

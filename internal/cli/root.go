@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
@@ -32,6 +33,12 @@ func Run(ctx context.Context, args []string, version string, streams genericioop
 	case err == nil:
 		return exitYes
 	case errors.Is(err, errNo):
+		return exitNo
+	case errors.As(err, &errRefused{}):
+		// One line each, so that editors and CI find the places.
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			fmt.Fprintln(streams.ErrOut, "error:", line)
+		}
 		return exitNo
 	}
 	fmt.Fprintln(streams.ErrOut, "error:", err)

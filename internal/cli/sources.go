@@ -121,17 +121,13 @@ func (r *reading) Cluster() *snapshot.Cluster { return r.Inventory.Cluster(r.opt
 func (r *reading) BaseCluster() *snapshot.Cluster { return r.Base.Cluster(r.options) }
 
 // read reads everything. Namespaces are those that a command needs to know all of; when empty, it is all namespaces under -A and
-// the namespace of the reading else. A document that is no object, or an object that cannot be read, is an error.
+// the namespace of the reading else. A document that is no object, and a profile that a cluster would refuse, is an errRefused.
 func (s *sources) read(ctx context.Context, namespaces ...string) (*reading, error) {
 	r, err := s.readLenient(ctx, namespaces...)
 	if err != nil {
 		return nil, err
 	}
-	var errs []error
-	for _, p := range r.Problems {
-		errs = append(errs, p)
-	}
-	return r, errors.Join(errs...)
+	return r, r.refusals(ctx)
 }
 
 // readLenient is like read, and leaves it to the caller to say what is wrong in the files.
@@ -154,10 +150,15 @@ func (s *sources) readLenient(ctx context.Context, namespaces ...string) (*readi
 	if len(namespaces) == 0 && !s.allNamespaces {
 		namespaces = r.namespaces()
 	}
-	if r.Base, err = s.readCluster(ctx, namespaces); err != nil {
+	found, err := s.readCluster(ctx, namespaces)
+	if err != nil {
 		return nil, err
 	}
+	r.Base = found.Inventory
 	r.Inventory = r.Inventory.Over(r.Base)
+	if slices.Contains(found.Partial, "services") {
+		r.AssumedDNS = assumeDNS(r.Inventory, s.options)
+	}
 	return r, nil
 }
 
@@ -208,18 +209,18 @@ func undecodable(o manifests.Object, err error) manifests.Problem {
 	return p
 }
 
-func (s *sources) readCluster(ctx context.Context, namespaces []string) (*inventory.Inventory, error) {
+func (s *sources) readCluster(ctx context.Context, namespaces []string) (live.Found, error) {
 	c, err := s.client()
 	if err != nil {
-		return nil, err
+		return live.Found{}, err
 	}
 	progress := newProgress(s.streams.ErrOut)
-	found, notes, err := live.Read(ctx, c, live.Request{Namespaces: namespaces, Progress: progress.reading})
+	found, err := live.Read(ctx, c, live.Request{Namespaces: namespaces, Progress: progress.reading})
 	progress.end()
 	if err != nil {
-		return nil, err
+		return live.Found{}, err
 	}
-	for _, note := range notes {
+	for _, note := range found.Notes {
 		fmt.Fprintln(s.streams.ErrOut, "Note:", note)
 	}
 	return found, nil

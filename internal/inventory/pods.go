@@ -26,6 +26,24 @@ type owner struct {
 func (inv *Inventory) pods() []snapshot.Pod {
 	templates, at := inv.templates()
 	classes := map[string]*snapshot.Pod{}
+	running := inv.running(at, classes)
+	for by, p := range templates {
+		if !running[by] {
+			join(classes, p)
+		}
+	}
+	out := make([]snapshot.Pod, 0, len(classes))
+	for _, key := range slices.Sorted(maps.Keys(classes)) {
+		p := *classes[key]
+		slices.SortFunc(p.Addresses, netip.Addr.Compare)
+		out = append(out, p)
+	}
+	slices.SortStableFunc(out, comparePods)
+	return out
+}
+
+// running puts the running pods into classes, and returns their workloads. At is the layer in which a workload's template is.
+func (inv *Inventory) running(at map[owner]int, classes map[string]*snapshot.Pod) map[owner]bool {
 	running := map[owner]bool{}
 	for n, l := range inv.layers {
 		for key, o := range l {
@@ -46,19 +64,7 @@ func (inv *Inventory) pods() []snapshot.Pod {
 			join(classes, p)
 		}
 	}
-	for by, p := range templates {
-		if !running[by] {
-			join(classes, p)
-		}
-	}
-	out := make([]snapshot.Pod, 0, len(classes))
-	for _, key := range slices.Sorted(maps.Keys(classes)) {
-		p := *classes[key]
-		slices.SortFunc(p.Addresses, netip.Addr.Compare)
-		out = append(out, p)
-	}
-	slices.SortStableFunc(out, comparePods)
-	return out
+	return running
 }
 
 // join adds a pod to its class.

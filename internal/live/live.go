@@ -88,40 +88,45 @@ func kinds() []kind {
 	}
 }
 
-// Read returns what is in the cluster, and notes, each a sentence, about what could not be seen and is missing therefore. An
-// error says what could not be read and is needed.
-func Read(ctx context.Context, reader client.Reader, request Request) (*inventory.Inventory, []string, error) {
-	r := &reading{reader: reader, request: request, into: inventory.New()}
+// Found is what could be read.
+type Found struct {
+	Inventory *inventory.Inventory
+	// Notes, each a sentence, say what could not be seen and is missing therefore.
+	Notes []string
+	// Partial are the kinds, by plural name, of which only those of the requested namespaces are there.
+	Partial []string
+}
+
+// Read returns what is in the cluster. An error says what could not be read and is needed.
+func Read(ctx context.Context, reader client.Reader, request Request) (Found, error) {
+	r := &reading{reader: reader, request: request, Found: Found{Inventory: inventory.New()}}
 	if r.request.Progress == nil {
 		r.request.Progress = func(string, int) {}
 	}
 	for _, k := range kinds() {
 		if err := r.read(ctx, k); err != nil {
-			return nil, nil, err
+			return Found{}, err
 		}
 	}
-	if len(r.partial) > 0 {
-		r.notes = append(r.notes, fmt.Sprintf("You may not list %s in all namespaces, so other namespaces than %s are taken for open, without policies and pods.",
-			strings.Join(r.partial, ", "), strings.Join(request.Namespaces, ", ")))
+	if len(r.Partial) > 0 {
+		r.Notes = append(r.Notes, fmt.Sprintf("You may not list %s in all namespaces, so other namespaces than %s are taken for open, without policies and pods.",
+			strings.Join(r.Partial, ", "), strings.Join(request.Namespaces, ", ")))
 	}
-	return r.into, r.notes, nil
+	return r.Found, nil
 }
 
 type reading struct {
 	reader  client.Reader
 	request Request
-	into    *inventory.Inventory
-	notes   []string
-	// partial are the kinds that were read in the namespaces of the request only.
-	partial []string
+	Found
 }
 
 func (r *reading) read(ctx context.Context, k kind) error {
 	err := r.list(ctx, k)
 	switch {
 	case meta.IsNoMatchError(err):
-		if !slices.Contains(r.notes, notInstalled) {
-			r.notes = append(r.notes, notInstalled)
+		if !slices.Contains(r.Notes, notInstalled) {
+			r.Notes = append(r.Notes, notInstalled)
 		}
 		return nil
 	case !apierrors.IsForbidden(err):
@@ -131,7 +136,7 @@ func (r *reading) read(ctx context.Context, k kind) error {
 	case len(r.request.Namespaces) == 0:
 		return fmt.Errorf("%w\nLook at one namespace with -n, or ask for the right to list %s", err, k.plural)
 	}
-	r.partial = append(r.partial, k.plural)
+	r.Partial = append(r.Partial, k.plural)
 	for _, namespace := range r.request.Namespaces {
 		if err := r.list(ctx, k, client.InNamespace(namespace)); err != nil {
 			return fmt.Errorf("%w\nAsk for the right to list %s in namespace %s", err, k.plural, namespace)
@@ -145,7 +150,7 @@ const notInstalled = "The cluster has no Firebreak: its CRDs are not installed."
 // without goes on without a kind of objects that may not be listed.
 func (r *reading) without(ctx context.Context, k kind) error {
 	if k.plural != "namespaces" {
-		r.notes = append(r.notes, fmt.Sprintf("You may not list %s, so what follows is as if there were none.", k.plural))
+		r.Notes = append(r.Notes, fmt.Sprintf("You may not list %s, so what follows is as if there were none.", k.plural))
 		return nil
 	}
 	for _, name := range r.request.Namespaces {
@@ -153,9 +158,9 @@ func (r *reading) without(ctx context.Context, k kind) error {
 		err := r.reader.Get(ctx, client.ObjectKey{Name: name}, &ns)
 		switch {
 		case err == nil:
-			r.into.Add(&ns)
+			r.Inventory.Add(&ns)
 		case apierrors.IsForbidden(err):
-			r.notes = append(r.notes, fmt.Sprintf("You may not read namespace %s, so only its name is known, and no label.", name))
+			r.Notes = append(r.Notes, fmt.Sprintf("You may not read namespace %s, so only its name is known, and no label.", name))
 		case !apierrors.IsNotFound(err):
 			return fmt.Errorf("read namespace %s: %w", name, err)
 		}
@@ -177,7 +182,7 @@ func (r *reading) list(ctx context.Context, k kind, options ...client.ListOption
 				return fmt.Errorf("list %s: got a %T", k.plural, item)
 			}
 			o.SetManagedFields(nil)
-			r.into.Add(o)
+			r.Inventory.Add(o)
 			n++
 			return nil
 		})

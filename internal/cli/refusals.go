@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"firebreak.dev/firebreak/internal/inventory"
+	"firebreak.dev/firebreak/internal/manifests"
+	"firebreak.dev/firebreak/internal/schema"
+	"firebreak.dev/firebreak/internal/snapshot"
+	"firebreak.dev/firebreak/internal/validation"
+)
+
+// errRefused says that files have what a cluster would not take.
+type errRefused struct{ problems []error }
+
+// Error implements error.
+func (e errRefused) Error() string { return errors.Join(e.problems...).Error() }
+
+// refusals returns why profiles of the files would be refused: in the words of the API server, or, where it would take them,
+// in those of the operator. Nil when none would be.
+func (r *reading) refusals(ctx context.Context) error {
+	var problems []error
+	for _, p := range r.Problems {
+		problems = append(problems, p)
+	}
+	server, err := schema.New()
+	if err != nil {
+		return err
+	}
+	for _, o := range r.Objects {
+		if server.Serves(o.GroupVersionKind()) {
+			problems = append(problems, refusal(ctx, server, o)...)
+		}
+	}
+	if len(problems) > 0 {
+		return errRefused{problems}
+	}
+	return nil
+}
+
+// refusal returns why one profile would be refused.
+func refusal(ctx context.Context, server *schema.Server, o manifests.Object) []error {
+	text, err := json.Marshal(o.Object)
+	if err != nil {
+		return []error{fmt.Errorf("%s: %w", o.Source, err)}
+	}
+	verdict, err := server.Create(ctx, schema.Request{Kind: o.GroupVersionKind(), Text: text, Format: schema.JSON, Namespace: o.GetNamespace()})
+	if err != nil {
+		return []error{fmt.Errorf("%s: %w", o.Source, err)}
+	}
+	if len(verdict.Unknown) > 0 {
+		// They were reported when the object was read.
+		return nil
+	}
+	if err := verdict.Err(); err != nil {
+		return []error{fmt.Errorf("%s: %w", at(o, verdict.Invalid), err)}
+	}
+	profile, ok := profileOf(o)
+	if !ok {
+		return nil
+	}
+	var out []error
+	for _, err := range validation.Validate(profile) {
+		out = append(out, fmt.Errorf("%s: %s: %w", o.Source, profile.Key, err))
+	}
+	return out
+}
+
+// at returns the line of the first error.
+func at(o manifests.Object, list field.ErrorList) manifests.Source {
+	if len(list) == 0 {
+		return o.Source
+	}
+	return o.Source.At(list[0].Field)
+}
+
+// profileOf reads a profile; ok is false for what cannot be read, which was reported already.
+func profileOf(o manifests.Object) (snapshot.Profile, bool) {
+	object, err := inventory.Decode(o.Unstructured)
+	if err != nil || object == nil {
+		return snapshot.Profile{}, false
+	}
+	inv := inventory.New()
+	inv.Add(object)
+	profiles := inv.Cluster(snapshot.Options{}).Profiles
+	if len(profiles) != 1 {
+		return snapshot.Profile{}, false
+	}
+	return profiles[0], true
+}
