@@ -32,7 +32,7 @@ demo: ## See Firebreak at work on a control plane of its own; KEEP=1 leaves it r
 ##@ Test
 
 .PHONY: test
-test: controlplane bin/promtool bin/helm ## Run every test, with the race detector
+test: controlplane bin/promtool bin/helm bin/diagrams ## Run every test, with the race detector
 	@go run ./test/run ./... $(TEST_MODULES:%=./%/...)
 
 .PHONY: test-unit
@@ -66,7 +66,7 @@ fuzz: ## Fuzz each fuzz target for FUZZTIME (30s)
 
 .PHONY: golden
 golden: ## Write the golden files anew; look at the difference before you commit it
-	go test ./internal/compiler/... ./internal/analyzer/... ./internal/cli/... -update
+	go test ./internal/compiler/... ./internal/analyzer/... ./internal/render/... ./internal/cli/... -update
 
 ##@ Develop
 
@@ -151,6 +151,14 @@ bin/helm: .ci/helm/go.mod .ci/helm/go.sum
 	  -ldflags "-s -w $$(printf -- '-X helm.sh/helm/v3/pkg/%s ' {chartutil,lint/rules}.k8sVersion{Major=1,Minor=$$minor})" \
 	  helm.sh/helm/v3/cmd/helm
 	@touch $@
+
+# What reads Mermaid and DOT. It is written in JavaScript; without Node.js, the test that uses it says that it was skipped.
+bin/diagrams: .ci/diagrams/package.json .ci/diagrams/package-lock.json .ci/diagrams/check.js
+	@if command -v npm >/dev/null; then \
+	  echo "installing the parsers of diagrams"; \
+	  mkdir -p $@ && cp $^ $@ && npm ci --prefix $@ --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@; \
+	elif [ "$${CI:-}" = true ]; then echo "Node.js and npm are needed"; exit 1; \
+	else echo "no npm: pictures are not held against the parsers of Mermaid and Graphviz"; fi
 
 bin/crd-ref-docs: .ci/docs/go.mod .ci/docs/go.sum
 	@mkdir -p bin

@@ -82,7 +82,7 @@ func analyze(o compiler.Output, here *Place, others []*Place) (Judgement, error)
 		if err != nil {
 			return j, err
 		}
-		if asEnforced, err = enforced(o, here); err != nil {
+		if asEnforced, err = Enforced(o, here); err != nil {
 			return j, err
 		}
 		j.Preview = &preview

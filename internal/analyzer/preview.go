@@ -49,7 +49,7 @@ type Connection struct {
 // that namespace as it is; others are all other namespaces. Ports are those that the destination's containers declare; any
 // port where they declare none, and towards what is not one workload.
 func PreviewOf(output compiler.Output, here *Place, others []*Place) (Preview, error) {
-	after, err := enforced(output, here)
+	after, err := Enforced(output, here)
 	if err != nil {
 		return Preview{}, err
 	}
@@ -84,9 +84,9 @@ func (p *preview) podsByName() map[string][]*snapshot.Pod {
 	return out
 }
 
-// enforced returns a namespace as it would be: with the policies that the profile wants in place of those that it has, and without
+// Enforced returns a namespace as it would be: with the policies that the profile wants in place of those that it has, and without
 // those of the profile that it would replace.
-func enforced(output compiler.Output, here *Place) (*Place, error) {
+func Enforced(output compiler.Output, here *Place) (*Place, error) {
 	replaced := output.Profile.Key
 	replaced.Name = output.Profile.PreviewOf
 	var policies []*networkingv1.NetworkPolicy

@@ -93,7 +93,7 @@ func asksForDNS(settled *outlook.Outlook, wanted map[snapshot.ProfileKey]bool) b
 }
 
 // nothing says that there is no profile.
-func (o *renderCommand) nothing(r *reading) error {
+func (o *sources) nothing(r *reading) error {
 	switch {
 	case !o.files.IsEmpty():
 		return fmt.Errorf("no profile in the files; want objects of kind %s or %s", v1alpha1.KindSegmentationProfile, v1alpha1.KindClusterSegmentationProfile)
@@ -106,7 +106,7 @@ func (o *renderCommand) nothing(r *reading) error {
 }
 
 // wanted returns the profiles to render: those of the files; without files, those of the cluster that act in the namespace.
-func (o *renderCommand) wanted(r *reading, cluster *snapshot.Cluster) map[snapshot.ProfileKey]bool {
+func (o *sources) wanted(r *reading, cluster *snapshot.Cluster) map[snapshot.ProfileKey]bool {
 	out := map[snapshot.ProfileKey]bool{}
 	if !o.files.IsEmpty() {
 		for _, object := range r.Objects {

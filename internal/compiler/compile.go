@@ -173,7 +173,7 @@ func (c *compilation) policies() ([]networkingv1.NetworkPolicy, error) {
 		c.checkSize(tier, policy, flows)
 		policies = append(policies, policy)
 		for _, f := range flows {
-			c.flows = append(c.flows, Flow{tier.Name, f.entry, f.direction, f.peers.peers, f.ports})
+			c.flows = append(c.flows, Flow{tier.Name, f.entry, f.direction, f.peers.peers, f.ports, f.declared})
 		}
 	}
 	if c.profile.Isolation == v1alpha1.IsolationNamespace {

@@ -20,6 +20,8 @@ type Flow struct {
 	Peers []networkingv1.NetworkPolicyPeer
 	// Ports are those of the destinations, at least one.
 	Ports []v1alpha1.Port
+	// Declared is the peer of the entry that Peers stand for, whole or in part; the zero value for DNS.
+	Declared v1alpha1.Peer
 }
 
 // flow is a Flow while its tier is being compiled.
@@ -29,6 +31,7 @@ type flow struct {
 	direction networkpolicy.Direction
 	peers     peerSet
 	ports     []v1alpha1.Port
+	declared  v1alpha1.Peer
 	purpose   string
 }
 
@@ -66,7 +69,7 @@ func (c *compilation) ingressFlows(tier v1alpha1.ClusterTier, entry v1alpha1.All
 				continue
 			}
 			flows = append(flows, flow{
-				direction: networkpolicy.Ingress, peers: t.peers, ports: ports,
+				direction: networkpolicy.Ingress, peers: t.peers, ports: ports, declared: source,
 				purpose: sentence(entry, "accepts "+describePeer(source), c.memo.ports(ports).text),
 			})
 		}
@@ -86,7 +89,7 @@ func (c *compilation) egressFlows(tier v1alpha1.ClusterTier, entry v1alpha1.Allo
 				continue // as above
 			}
 			flows = append(flows, flow{
-				direction: networkpolicy.Egress, peers: t.peers, ports: t.ports,
+				direction: networkpolicy.Egress, peers: t.peers, ports: t.ports, declared: destination,
 				purpose: sentence(entry, "connects to "+describePeer(destination), c.memo.ports(t.ports).text),
 			})
 		}

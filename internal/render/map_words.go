@@ -1,0 +1,133 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+
+	"firebreak.dev/firebreak/internal/topology"
+)
+
+// manyArrows is how many arrows a picture has in which the names of entries would cover the rest.
+const manyArrows = 60
+
+// maxEntries is how many entries an arrow names.
+const maxEntries = 3
+
+// arrowLines returns what is written on an arrow: its ports, unless it is plain DNS, then its entries unless brief, then notes.
+func arrowLines(a topology.Arrow, brief bool) []string {
+	var lines []string
+	if a.Kind == topology.ArrowAllow {
+		if len(a.Ports) > 0 || a.State == topology.ArrowVoid {
+			lines = append(lines, ports(a))
+		}
+		names := entryNames(a)
+		if len(names) > maxEntries {
+			names = append(names[:maxEntries:maxEntries], fmt.Sprintf("%d more", len(names)-maxEntries))
+		}
+		if !brief && len(names) > 0 {
+			lines = append(lines, cut(strings.Join(names, ", "), maxDetail))
+		}
+	}
+	for _, note := range notes(a.Findings) {
+		lines = append(lines, "⚠ "+note)
+	}
+	return lines
+}
+
+// legend explains what a picture uses and is not plain.
+func (p *picture) legend() []string {
+	var preview, marked, notOpen bool
+	for _, a := range p.drawnArrows() {
+		preview = preview || a.State == topology.ArrowPreview
+		marked = marked || len(a.Findings) > 0
+		notOpen = notOpen || a.State == topology.ArrowVoid || a.State == topology.ArrowHalfOpen
+	}
+	for _, box := range p.Boxes {
+		marked = marked || len(box.Findings) > 0
+	}
+	var out []string
+	if preview {
+		out = append(out, "dashed: a preview, not in force")
+	}
+	if notOpen {
+		out = append(out, "red and dashed: allowed here, but no connection comes about")
+	}
+	if marked {
+		out = append(out, "red: there is a finding")
+	}
+	return out
+}
+
+// groupClass returns the name of the style of a profile's frame.
+func groupClass(p topology.Profile) string {
+	if p.State == topology.StatePreview {
+		return "preview"
+	}
+	return "profile"
+}
+
+// boxClass returns the name of the style of a box.
+func boxClass(box topology.Box) string {
+	switch box.Kind {
+	case topology.BoxTier:
+		return "tier"
+	case topology.BoxClosed:
+		return "closed"
+	case topology.BoxInternet, topology.BoxAnywhere, topology.BoxIPBlocks:
+		return "outside"
+	default:
+		return "peer"
+	}
+}
+
+// boxColours returns the colours of a box, and how wide its line is.
+func boxColours(box topology.Box) (fill, stroke, width string) {
+	switch boxClass(box) {
+	case "tier":
+		return "#ddf4ff", "#0969da", "1.4"
+	case "closed":
+		return "#eaeef2", "#57606a", "1.4"
+	case "outside":
+		return "#fff8c5", "#bf8700", "1.2"
+	}
+	return "#f6f8fa", "#8c959f", "1.2"
+}
+
+// boxTooltip returns all that is known of a box, a fact a line.
+func boxTooltip(box topology.Box, findings []topology.Finding) string {
+	lines := []string{box.String()}
+	add := func(prefix, text string) {
+		if text != "" {
+			lines = append(lines, prefix+text)
+		}
+	}
+	add("", box.Description)
+	add("", box.Selector)
+	add("", strings.Join(box.Details, ", "))
+	add("serves ", strings.Join(box.Ports, ", "))
+	add("NetworkPolicy ", strings.Join(box.Policies, ", "))
+	return tooltip(lines, findings)
+}
+
+// arrowTooltip returns all that is known of an arrow, a fact a line.
+func arrowTooltip(p *picture, a topology.Arrow) string {
+	lines := []string{fmt.Sprintf("%s to %s on %s", p.boxes[a.From], p.boxes[a.To], ports(a))}
+	for _, e := range a.Entries {
+		text := fmt.Sprintf("%s of %s", e.Name, e.Profile)
+		if e.Description != "" {
+			text += ": " + e.Description
+		}
+		lines = append(lines, text)
+	}
+	return tooltip(lines, a.Findings)
+}
+
+func tooltip(lines []string, findings []topology.Finding) string {
+	for _, f := range findings {
+		lines = append(lines, fmt.Sprintf("%s: %s", f.Code, f.Message))
+	}
+	for i := range lines {
+		lines[i] = printable(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
