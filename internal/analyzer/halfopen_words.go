@@ -11,8 +11,8 @@ import (
 	"firebreak.dev/firebreak/internal/compiler"
 	"firebreak.dev/firebreak/internal/finding"
 	"firebreak.dev/firebreak/internal/networkpolicy"
+	"firebreak.dev/firebreak/internal/oneline"
 	"firebreak.dev/firebreak/internal/plan"
-	"firebreak.dev/firebreak/internal/portset"
 	"firebreak.dev/firebreak/internal/selector"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
@@ -100,15 +100,15 @@ func (f HalfOpen) fix(profile snapshot.Profile, namespace string) string {
 			return fmt.Sprintf("no tier of %s selects these pods: add one to it, or to another profile of that namespace, and to allow: %s",
 				owner, f.entry(profile, namespace, "..."))
 		}
-		return fmt.Sprintf("add to allow of %s: %s", owner, f.entry(profile, namespace, scalar(tier)))
+		return fmt.Sprintf("add to allow of %s: %s", owner, f.entry(profile, namespace, oneline.Scalar(tier)))
 	}
 	tier, _ := profile.Tier(f.Tier)
-	peer := fmt.Sprintf("{namespaceSelector: {matchLabels: {%s: %s}}, podSelector: %s}", selector.NamespaceNameLabel, scalar(namespace), flowStyle(tier.PodSelector))
+	peer := fmt.Sprintf("{namespaceSelector: {matchLabels: {%s: %s}}, podSelector: %s}", selector.NamespaceNameLabel, oneline.Scalar(namespace), oneline.Selector(selector.FromAPI(tier.PodSelector)))
 	direction, list := networkpolicy.Ingress, "from"
 	if f.Direction == networkpolicy.Ingress {
 		direction, list = networkpolicy.Egress, "to"
 	}
-	return fmt.Sprintf("add to %s of NetworkPolicy %s/%s: {%s: [%s], ports: [%s]}", direction, f.Namespace, f.Isolating[0].Name, list, peer, portsFlowStyle(f.Ports))
+	return fmt.Sprintf("add to %s of NetworkPolicy %s/%s: {%s: [%s], ports: [%s]}", direction, f.Namespace, f.Isolating[0].Name, list, peer, oneline.Ports(f.Ports))
 }
 
 // owner returns the profile that isolates the other end, and its tier there; empty when only its default-deny does.
@@ -131,80 +131,14 @@ func (f HalfOpen) owner() (owner snapshot.ProfileKey, tier string, ok bool) {
 
 // entry returns the allow entry, as YAML in one line, that opens the other end in its profile.
 func (f HalfOpen) entry(profile snapshot.Profile, namespace, tierThere string) string {
-	us := fmt.Sprintf("{remoteTier: {namespace: %s, profile: %s, tier: %s}}", scalar(namespace), scalar(profile.Key.Name), scalar(f.Tier))
+	us := fmt.Sprintf("{remoteTier: {namespace: %s, profile: %s, tier: %s}}", oneline.Scalar(namespace), oneline.Scalar(profile.Key.Name), oneline.Scalar(f.Tier))
 	if profile.Key.Kind == v1alpha1.KindClusterSegmentationProfile {
 		tier, _ := profile.Tier(f.Tier)
-		us = fmt.Sprintf("{pods: {namespaces: [%s], podSelector: %s}}", scalar(namespace), flowStyle(tier.PodSelector))
+		us = fmt.Sprintf("{pods: {namespaces: [%s], podSelector: %s}}", oneline.Scalar(namespace), oneline.Selector(selector.FromAPI(tier.PodSelector)))
 	}
 	from, to, name := us, "{tier: "+tierThere+"}", "from-"+namespace+"-"+f.Tier
 	if f.Direction == networkpolicy.Ingress {
 		from, to, name = to, from, "to-"+namespace+"-"+f.Tier
 	}
-	return fmt.Sprintf("{name: %s, from: [%s], to: [%s], ports: [%s]}", shortName(name), from, to, portsFlowStyle(f.Ports))
-}
-
-// shortName cuts what is to be the name of an entry to the 63 characters that it may have.
-func shortName(name string) string {
-	if len(name) <= 63 {
-		return name
-	}
-	return strings.TrimRight(name[:63], "-")
-}
-
-// flowStyle writes a selector as YAML in one line.
-func flowStyle(s *v1alpha1.LabelSelector) string {
-	if s == nil {
-		return "{}"
-	}
-	canonical := selector.FromAPI(s)
-	var parts []string
-	if len(canonical.MatchLabels) > 0 {
-		var pairs []string
-		for k, v := range canonical.MatchLabels {
-			pairs = append(pairs, fmt.Sprintf("%s: %s", scalar(k), scalar(v)))
-		}
-		slices.Sort(pairs)
-		parts = append(parts, "matchLabels: {"+strings.Join(pairs, ", ")+"}")
-	}
-	var expressions []string
-	for _, e := range canonical.MatchExpressions {
-		text := fmt.Sprintf("key: %s, operator: %s", scalar(e.Key), e.Operator)
-		if len(e.Values) > 0 {
-			var values []string
-			for _, v := range e.Values {
-				values = append(values, scalar(v))
-			}
-			text += ", values: [" + strings.Join(values, ", ") + "]"
-		}
-		expressions = append(expressions, "{"+text+"}")
-	}
-	if len(expressions) > 0 {
-		parts = append(parts, "matchExpressions: ["+strings.Join(expressions, ", ")+"]")
-	}
-	return "{" + strings.Join(parts, ", ") + "}"
-}
-
-// scalar quotes a name, or the key or value of a label, which YAML could take for something else, such as true, 1.5 or nothing.
-func scalar(value string) string {
-	plain := value != "" && !strings.ContainsAny(value[:1], "0123456789.-_") &&
-		!slices.Contains([]string{"true", "false", "yes", "no", "on", "off", "null", "y", "n"}, strings.ToLower(value))
-	if plain {
-		return value
-	}
-	return `"` + value + `"`
-}
-
-func portsFlowStyle(ports portset.Set) string {
-	var out []string
-	for _, r := range ports.Ranges() {
-		text := fmt.Sprintf("port: %d", r.First)
-		if r.Last > r.First {
-			text += fmt.Sprintf(", endPort: %d", r.Last)
-		}
-		if r.Protocol != "TCP" {
-			text += fmt.Sprintf(", protocol: %s", r.Protocol)
-		}
-		out = append(out, "{"+text+"}")
-	}
-	return strings.Join(out, ", ")
+	return fmt.Sprintf("{name: %s, from: [%s], to: [%s], ports: [%s]}", oneline.Name(name), from, to, oneline.Ports(f.Ports))
 }

@@ -1,0 +1,263 @@
+package explanation
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/compiler"
+	"firebreak.dev/firebreak/internal/ipset"
+	"firebreak.dev/firebreak/internal/networkpolicy"
+	"firebreak.dev/firebreak/internal/oneline"
+	"firebreak.dev/firebreak/internal/portset"
+	"firebreak.dev/firebreak/internal/selector"
+)
+
+// writer collects the lines that would allow a connection.
+type writer struct {
+	// ports are the items of a list.
+	ports string
+	// taken are the names of entries and tiers that were written, by profile.
+	taken map[string]bool
+	out   []Remedy
+}
+
+// portsLine writes ports as the items of a list: by number, or by name where no pod says which number that is.
+func portsLine(ports []Port) string {
+	var set portset.Set
+	var parts []string
+	for _, p := range ports {
+		if p.Number != 0 {
+			set = set.Union(p.set())
+			continue
+		}
+		text := "port: " + oneline.Scalar(p.Name)
+		if p.Protocol != "TCP" {
+			text += ", protocol: " + string(p.Protocol)
+		}
+		parts = append(parts, "{"+text+"}")
+	}
+	if !set.IsEmpty() {
+		parts = append([]string{oneline.Ports(set)}, parts...)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// entry writes an allow entry. The names of its ends are in its name.
+func (w *writer) entry(s *side, o *compiler.Output, from, to string) {
+	source, destination := s.end, s.otherEnd
+	if s.direction == networkpolicy.Ingress {
+		source, destination = destination, source
+	}
+	names := map[string]bool{}
+	for _, e := range o.Profile.Allow {
+		names[e.Name] = true
+	}
+	name := w.unique(o, source.label()+"-to-"+destination.label(), names)
+	w.out = append(w.out, Remedy{
+		Kind: RemedyAllow, Profile: referTo(o.Profile.Key), Note: effect(o, s.scenario),
+		Line: fmt.Sprintf("{name: %s, from: [%s], to: [%s], ports: [%s]}", oneline.Scalar(name), from, to, w.ports),
+	})
+}
+
+// effect says what to know before a profile is changed; empty when there is nothing.
+func effect(o *compiler.Output, s *scenario) string {
+	switch {
+	case o.Profile.Key == s.previewed:
+	case o.Disposition == compiler.Preview:
+		return "The profile is in Preview and its policies are frozen, so this opens nothing before it is enforced again."
+	case o.Disposition == compiler.Freeze:
+		return "The profile is frozen, so this opens nothing before it is put right."
+	}
+	if o.Profile.Key.Kind == v1alpha1.KindClusterSegmentationProfile {
+		return "This opens it in every namespace of the profile."
+	}
+	return ""
+}
+
+// unique returns a name for an entry or tier of a profile that none has.
+func (w *writer) unique(o *compiler.Output, name string, names map[string]bool) string {
+	base, prefix := oneline.Name(name), o.Profile.Key.String()+"\x00"
+	out := base
+	for i := 2; names[out] || w.taken[prefix+out]; i++ {
+		suffix := fmt.Sprintf("-%d", i)
+		out = strings.TrimRight(base[:min(len(base), 63-len(suffix))], "-") + suffix
+	}
+	w.taken[prefix+out] = true
+	return out
+}
+
+// tier returns the name of the tier that the pods at an end are in. Where that is none, it writes a new one; not ok when no
+// selector would choose these pods alone.
+func (w *writer) tier(o *compiler.Output, s *side, name string) (string, bool) {
+	if name != "" {
+		return name, true
+	}
+	labels := labelsOf(s.end, s.at)
+	if len(labels) == 0 {
+		w.out = append(w.out, Remedy{
+			Kind: RemedyAdvice, Profile: referTo(o.Profile.Key), Direction: s.direction,
+			Note: fmt.Sprintf("No tier of %s selects %s: give such pods a label, and the profile a tier that selects it.", o.Profile.Key, s.end.Name),
+		})
+		return "", false
+	}
+	names := map[string]bool{v1alpha1.DefaultDenyTier: true}
+	for _, t := range o.Profile.Tiers {
+		names[t.Name] = true
+	}
+	name = w.unique(o, s.end.label(), names)
+	line := fmt.Sprintf("{name: %s, podSelector: %s}", oneline.Scalar(name), oneline.Selector(&metav1.LabelSelector{MatchLabels: labels}))
+	w.out = append(w.out, Remedy{
+		Kind: RemedyTier, Profile: referTo(o.Profile.Key), Line: line,
+		Note: "No tier selects these pods. As a tier they reach DNS, unless it says dns: None.",
+	})
+	return name, true
+}
+
+// labelsOf are labels that the pods at an end have in common, and others of their namespace rather not.
+func labelsOf(e *end, at []*class) map[string]string {
+	if e.service != nil {
+		return e.service.Spec.Selector
+	}
+	if e.Kind == KindNamespace && at[0].made {
+		return nil
+	}
+	return commonLabels(members(at))
+}
+
+// label is the name of an end as a part of the name of an entry: letters, digits and dashes.
+func (e *end) label() string {
+	name := ""
+	switch {
+	case e.tier != nil:
+		name = e.tier.Name
+	case e.service != nil:
+		name = e.service.Name
+	case e.Kind == KindInternet:
+		name = internet
+	case e.Kind == KindNamespace:
+		name = e.Namespace
+	case e.place == nil:
+		name = e.addresses[0].String()
+	default:
+		name = e.pods[0].Workload.Name
+		if name == "" {
+			name = e.pods[0].Name
+		}
+	}
+	return strings.Trim(strings.Map(func(r rune) rune {
+		if (r >= 'a' && r <= 'z') || (r >= '0' && r <= '9') {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(name)), "-")
+}
+
+// peerLine is the other end as a peer.
+type peerLine struct {
+	// entry is a peer of an allow entry.
+	entry string
+	// rule is a peer of a NetworkPolicy's rule; nil when there is none that would do.
+	rule *networkingv1.NetworkPolicyPeer
+	note string
+}
+
+// peer writes the other end of a connection, as seen from one end: as narrow as it can be said.
+func (x *explainer) peer(s *side) peerLine {
+	e := s.otherEnd
+	switch {
+	case e.Kind == KindInternet:
+		return peerLine{entry: "{internet: {}}", rule: &networkingv1.NetworkPolicyPeer{IPBlock: publicBlock()}}
+	case e.place == nil:
+		host := ipset.Host(s.other[0].address).String()
+		return peerLine{entry: "{ipBlocks: {cidrs: [" + oneline.Scalar(host) + "]}}", rule: &networkingv1.NetworkPolicyPeer{IPBlock: &networkingv1.IPBlock{CIDR: host}}}
+	case s.other[0].pod.HostNetwork:
+		return peerLine{entry: "{nodes: {}}", note: "Pods on the host network are their node to NetworkPolicies, so this means all nodes, and whether a plugin goes by it is its own affair."}
+	}
+	out := x.podsPeer(s)
+	if m, ok := tierAt(s); ok && m.output.Profile.Key.Kind == v1alpha1.KindSegmentationProfile && !m.output.Profile.Deleting {
+		key := m.output.Profile.Key
+		out.entry = fmt.Sprintf("{remoteTier: {namespace: %s, profile: %s, tier: %s}}", oneline.Scalar(key.Namespace), oneline.Scalar(key.Name), oneline.Scalar(m.tier))
+		out.note = ""
+	} else if e.service != nil {
+		out.entry = fmt.Sprintf("{service: {name: %s, namespace: %s}}", oneline.Scalar(e.service.Name), oneline.Scalar(e.service.Namespace))
+	}
+	return out
+}
+
+// tierAt is the tier that the pods of the other end are in: the one that was asked for, or else the first.
+func tierAt(s *side) (membership, bool) {
+	memberships := s.otherEnd.place.memberships(s.other[0].pod)
+	for _, m := range memberships {
+		if s.otherEnd.tier != nil && m.output.Profile.Key == s.otherEnd.profile && m.tier == s.otherEnd.tier.Name {
+			return m, true
+		}
+	}
+	if len(memberships) == 0 {
+		return membership{}, false
+	}
+	return memberships[0], true
+}
+
+// podsPeer writes the pods of the other end by namespace and labels.
+func (x *explainer) podsPeer(s *side) peerLine {
+	e := s.otherEnd
+	pods := &metav1.LabelSelector{MatchLabels: labelsOf(e, s.other)}
+	if m, ok := tierAt(s); ok {
+		tier, _ := m.output.Profile.Tier(m.tier)
+		pods = selector.FromAPI(tier.PodSelector)
+	}
+	peer := &networkingv1.NetworkPolicyPeer{PodSelector: pods}
+	if e.Namespace != s.end.Namespace {
+		peer.NamespaceSelector = selector.NamespaceNames(e.Namespace)
+	}
+	out := peerLine{rule: peer, entry: "{pods: {namespaces: [" + oneline.Scalar(e.Namespace) + "]"}
+	if len(pods.MatchLabels)+len(pods.MatchExpressions) > 0 {
+		out.entry += ", podSelector: " + oneline.Selector(pods)
+	} else {
+		out.note = fmt.Sprintf("This means every pod of namespace %s.", e.Namespace)
+	}
+	out.entry += "}}"
+	return out
+}
+
+// publicBlock is the public IPv4 addresses.
+func publicBlock() *networkingv1.IPBlock {
+	block := &networkingv1.IPBlock{CIDR: "0.0.0.0/0"}
+	for _, p := range ipset.SpecialUse() {
+		if p.Addr().Is4() {
+			block.Except = append(block.Except, p.String())
+		}
+	}
+	return block
+}
+
+// rule writes a rule for a policy that isolates the end and that no profile stands behind: the one that selects the fewest pods, as
+// far as its selector tells.
+func (w *writer) rule(x *explainer, s *side) {
+	policies := slices.Clone(s.isolating)
+	requirements := func(p *networkingv1.NetworkPolicy) int {
+		return len(p.Spec.PodSelector.MatchLabels) + len(p.Spec.PodSelector.MatchExpressions)
+	}
+	slices.SortStableFunc(policies, func(a, b *networkingv1.NetworkPolicy) int { return requirements(b) - requirements(a) })
+	policy, other := policies[0], x.peer(s)
+	name := policy.Namespace + "/" + policy.Name
+	if other.rule == nil {
+		w.out = append(w.out, Remedy{
+			Kind: RemedyAdvice, Direction: s.direction, Policy: name,
+			Note: fmt.Sprintf("Pods on the host network are their node to NetworkPolicies: NetworkPolicy %s would have to name the addresses of nodes.", name),
+		})
+		return
+	}
+	list := map[networkpolicy.Direction]string{networkpolicy.Ingress: "from", networkpolicy.Egress: "to"}[s.direction]
+	w.out = append(w.out, Remedy{
+		Kind: RemedyRule, Direction: s.direction, Policy: name, Note: other.note,
+		Line: fmt.Sprintf("{%s: [%s], ports: [%s]}", list, oneline.Peer(*other.rule), w.ports),
+	})
+}
+
+func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
