@@ -81,6 +81,7 @@ func commands() []func(*shared) *cobra.Command {
 	return []func(*shared) *cobra.Command{
 		newRenderCommand,
 		newMapCommand,
+		newExplainCommand,
 	}
 }
 

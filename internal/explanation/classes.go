@@ -93,7 +93,7 @@ func (x *explainer) party(e *end, these, others []*class) Party {
 	case e.place == nil:
 		out.Which = families(these)
 	case e.Kind == KindNamespace && these[0].made:
-		out.Which = "but for some"
+		out.Which = "such as one without labels"
 	default:
 		out.Which = distinguish(these, others, e.Kind)
 	}
@@ -111,17 +111,32 @@ func families(these []*class) string {
 func distinguish(these, others []*class, kind EndKind) string {
 	mine, theirs := members(these), members(others)
 	if kind != KindWorkload && !shareWorkload(mine, theirs) {
-		var names []string
-		for _, p := range mine {
-			if name := p.Workload.String(); !slices.Contains(names, name) {
-				names = append(names, name)
-			}
-		}
-		if len(names) > 3 {
-			names = append(names[:3], fmt.Sprintf("%d more", len(names)-3))
-		}
-		return strings.Join(names, ", ")
+		return workloadsInWords(mine)
 	}
+	if text := labelsThatDiffer(mine, theirs); text != "" {
+		return text
+	}
+	if mine[0].HostNetwork {
+		return "pods on the host network"
+	}
+	return fmt.Sprintf("such as one with %s", labelsInWords(mine[0].Labels))
+}
+
+func workloadsInWords(pods []*snapshot.Pod) string {
+	var names []string
+	for _, p := range pods {
+		if name := p.Workload.String(); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) > 3 {
+		names = append(names[:3], fmt.Sprintf("%d more", len(names)-3))
+	}
+	return strings.Join(names, ", ")
+}
+
+// labelsThatDiffer names labels that all of some pods have and none of the others, or the other way round; empty when there are none.
+func labelsThatDiffer(mine, theirs []*snapshot.Pod) string {
 	common := commonLabels(mine)
 	var parts []string
 	for _, k := range slices.Sorted(maps.Keys(common)) {
@@ -137,10 +152,7 @@ func distinguish(these, others []*class, kind EndKind) string {
 			return "pods without label " + k
 		}
 	}
-	if mine[0].HostNetwork {
-		return "pods on the host network"
-	}
-	return fmt.Sprintf("such as one with %s", labelsInWords(mine[0].Labels))
+	return ""
 }
 
 func members(classes []*class) []*snapshot.Pod {

@@ -3,6 +3,7 @@ package explanation
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -45,7 +46,7 @@ func (x *explainer) decision(direction networkpolicy.Direction, at, other *class
 	return out, nil
 }
 
-func (x *explainer) placeOf(c *class) *Namespace {
+func (x *explainer) placeOf(c *class) *place {
 	if x.source.place != nil && x.source.Namespace == c.pod.Namespace {
 		return x.source.place
 	}
@@ -53,7 +54,7 @@ func (x *explainer) placeOf(c *class) *Namespace {
 }
 
 // policy says who stands behind a policy.
-func (n *Namespace) policy(p *networkingv1.NetworkPolicy) Policy {
+func (n *place) policy(p *networkingv1.NetworkPolicy) Policy {
 	out := Policy{Namespace: p.Namespace, Name: p.Name}
 	key, uid, ours := plan.Owner(p)
 	if !ours {
@@ -71,7 +72,7 @@ func (n *Namespace) policy(p *networkingv1.NetworkPolicy) Policy {
 	return out
 }
 
-func (n *Namespace) output(key snapshot.ProfileKey) *compiler.Output {
+func (n *place) output(key snapshot.ProfileKey) *compiler.Output {
 	i := slices.IndexFunc(n.Outputs, func(o compiler.Output) bool { return o.Profile.Key == key })
 	if i < 0 {
 		return nil
@@ -95,17 +96,12 @@ func stateOf(o *compiler.Output) State {
 }
 
 // rule says who stands behind a rule that admits a connection.
-func (x *explainer) rule(here *Namespace, direction networkpolicy.Direction, at, other *class, port Port, r evaluator.Rule) (Rule, error) {
+func (x *explainer) rule(here *place, direction networkpolicy.Direction, at, other *class, port Port, r evaluator.Rule) (Rule, error) {
 	out := Rule{Policy: r.Policy, Direction: direction, Index: r.Index, Peer: r.Peer}
 	policy := policyNamed(here.Place, r.Policy)
-	var peers []networkingv1.NetworkPolicyPeer
-	if direction == networkpolicy.Ingress {
-		given := policy.Spec.Ingress[r.Index]
-		peers, out.YAML = given.From, oneline.Rule(direction, given.From, given.Ports)
-	} else {
-		given := policy.Spec.Egress[r.Index]
-		peers, out.YAML = given.To, oneline.Rule(direction, given.To, given.Ports)
-	}
+	peers, ports := ruleOf(policy, direction, r.Index)
+	out.YAML = oneline.Rule(direction, peers, ports)
+	out.Excerpt = excerpt(direction, peers, ports, r.Peer)
 	about := here.policy(policy)
 	if about.Profile == nil {
 		return out, nil
@@ -127,6 +123,33 @@ func (x *explainer) rule(here *Namespace, direction networkpolicy.Direction, at,
 	}
 	out.Entries = entriesOf(o.Profile, flows)
 	return out, nil
+}
+
+// maxExcept is how many exceptions of a block are shown.
+const maxExcept = 2
+
+// excerpt writes a rule with the peer that fits, and … for what is left out.
+func excerpt(direction networkpolicy.Direction, peers []networkingv1.NetworkPolicyPeer, ports []networkingv1.NetworkPolicyPort, peer int) string {
+	if peer < 0 {
+		return oneline.Rule(direction, peers, ports)
+	}
+	fits := *peers[peer].DeepCopy()
+	if fits.IPBlock != nil && len(fits.IPBlock.Except) > maxExcept+1 {
+		rest := fmt.Sprintf("… %d more", len(fits.IPBlock.Except)-maxExcept)
+		fits.IPBlock.Except = append(fits.IPBlock.Except[:maxExcept], rest)
+	}
+	text := oneline.Rule(direction, []networkingv1.NetworkPolicyPeer{fits}, ports)
+	if len(peers) > 1 {
+		text = strings.Replace(text, oneline.Peer(fits), oneline.Peer(fits)+", …", 1)
+	}
+	return text
+}
+
+func ruleOf(policy *networkingv1.NetworkPolicy, direction networkpolicy.Direction, index int) ([]networkingv1.NetworkPolicyPeer, []networkingv1.NetworkPolicyPort) {
+	if direction == networkpolicy.Ingress {
+		return policy.Spec.Ingress[index].From, policy.Spec.Ingress[index].Ports
+	}
+	return policy.Spec.Egress[index].To, policy.Spec.Egress[index].Ports
 }
 
 func names(f compiler.Flow, peer networkingv1.NetworkPolicyPeer) bool {
@@ -204,7 +227,7 @@ func entriesOf(profile snapshot.Profile, flows []compiler.Flow) []Entry {
 }
 
 // declaredBy are the entries of enforced profiles that are to admit what their policies do not.
-func (x *explainer) declaredBy(here *Namespace, direction networkpolicy.Direction, at, other *class, port Port) ([]Entry, error) {
+func (x *explainer) declaredBy(here *place, direction networkpolicy.Direction, at, other *class, port Port) ([]Entry, error) {
 	var out []Entry
 	for _, m := range here.memberships(at.pod) {
 		if m.output.Disposition != compiler.Enforce {

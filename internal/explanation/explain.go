@@ -6,23 +6,9 @@ import (
 	"fmt"
 	"slices"
 
-	networkingv1 "k8s.io/api/networking/v1"
-
-	"firebreak.dev/firebreak/internal/analyzer"
-	"firebreak.dev/firebreak/internal/compiler"
 	"firebreak.dev/firebreak/internal/evaluator"
 	"firebreak.dev/firebreak/internal/networkpolicy"
-	"firebreak.dev/firebreak/internal/snapshot"
 )
-
-// scenario is the namespaces of both ends with the policies that are in force, or would be.
-type scenario struct {
-	// previewed is the profile that would be enforced; empty for what is in force.
-	previewed snapshot.ProfileKey
-	// places are by name.
-	places    map[string]*analyzer.Place
-	evaluator *evaluator.Evaluator
-}
 
 // explainer is the work on one question.
 type explainer struct {
@@ -31,12 +17,15 @@ type explainer struct {
 	source, destination *end
 	// scenarios begin with what is in force.
 	scenarios []*scenario
-	notes     []string
+	// taken are the names of entries and tiers that were written, by profile: whoever follows all answers needs no name twice. A tier
+	// that is written again keeps its name.
+	taken map[string]string
+	notes []string
 }
 
 // Explain answers a question. Errors name what cannot be looked up, and what there is instead.
 func Explain(world World, question Question) (Explanation, error) {
-	x := &explainer{world: world, question: question}
+	x := &explainer{world: world, question: question, taken: map[string]string{}}
 	r := resolver{world, question.Namespace}
 	var err error
 	if x.source, err = r.resolve(question.Source); err != nil {
@@ -52,76 +41,8 @@ func Explain(world World, question Question) (Explanation, error) {
 		return Explanation{}, err
 	}
 	x.lookOutside()
+	x.noteState()
 	return x.answer()
-}
-
-func (x *explainer) note(format string, args ...any) {
-	if text := fmt.Sprintf(format, args...); !slices.Contains(x.notes, text) {
-		x.notes = append(x.notes, text)
-	}
-}
-
-// places are the namespaces of both ends, each once.
-func (x *explainer) places() []*Namespace {
-	var out []*Namespace
-	for _, e := range []*end{x.source, x.destination} {
-		if e.place != nil && !slices.ContainsFunc(out, func(n *Namespace) bool { return n.Namespace.Name == e.Namespace }) {
-			out = append(out, e.place)
-		}
-	}
-	return out
-}
-
-// imagine builds the scenarios: what is in force, and for each profile that is previewed, what would be.
-func (x *explainer) imagine() error {
-	now := &scenario{places: map[string]*analyzer.Place{}}
-	for _, n := range x.places() {
-		now.places[n.Namespace.Name] = n.Place
-	}
-	x.scenarios = []*scenario{now}
-	for _, n := range x.places() {
-		for _, o := range n.Outputs {
-			if o.Disposition != compiler.Preview || !o.Selected {
-				continue
-			}
-			place, err := analyzer.Enforced(o, n.Place)
-			if err != nil {
-				return fmt.Errorf("preview %s: %w", o.Profile.Key, err)
-			}
-			x.previewed(o.Profile.Key).places[n.Namespace.Name] = place
-		}
-	}
-	for _, s := range x.scenarios {
-		if err := s.read(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// previewed returns the scenario in which a profile is enforced: a profile may act in the namespaces of both ends.
-func (x *explainer) previewed(key snapshot.ProfileKey) *scenario {
-	i := slices.IndexFunc(x.scenarios, func(s *scenario) bool { return s.previewed == key })
-	if i >= 0 {
-		return x.scenarios[i]
-	}
-	s := &scenario{previewed: key, places: map[string]*analyzer.Place{}}
-	for name, place := range x.scenarios[0].places {
-		s.places[name] = place
-	}
-	x.scenarios = append(x.scenarios, s)
-	return s
-}
-
-func (s *scenario) read() error {
-	var world evaluator.World
-	for _, place := range s.places {
-		world.Namespaces = append(world.Namespaces, place.Namespace)
-		world.Policies = append(world.Policies, place.Policies...)
-	}
-	var err error
-	s.evaluator, err = evaluator.New(world)
-	return err
 }
 
 // pair is a class of the source and one of the destination, and what is decided between them.
@@ -157,12 +78,17 @@ func (x *explainer) answer() (Explanation, error) {
 			}
 		}
 	}
-	out := Explanation{Source: x.source.End, Destination: x.destination.End}
+	out := Explanation{Namespace: x.question.Namespace, Source: x.source.End, Destination: x.destination.End}
 	out.Source.Pods, out.Destination.Pods = x.source.running(), x.destination.running()
-	alikeSources := alikeBy(sources, func(s *class) string { return rowKey(destinations, func(d *class) *pair { return table[s][d] }) })
-	alikeDestinations := alikeBy(destinations, func(d *class) string { return rowKey(sources, func(s *class) *pair { return table[s][d] }) })
+	alikeSources := alikeBy(sources, func(s *class) string {
+		return rowKey(x.source, destinations, func(d *class) *pair { return table[s][d] })
+	})
+	alikeDestinations := alikeBy(destinations, func(d *class) string {
+		return rowKey(x.destination, sources, func(s *class) *pair { return table[s][d] })
+	})
 	for _, s := range alikeSources {
 		for _, d := range alikeDestinations {
+			x.noteMerged(table, s, d)
 			from, to := x.party(x.source, s, without(sources, s)), x.party(x.destination, d, without(destinations, d))
 			for _, a := range x.answers(table[s[0]][d[0]], s, d) {
 				a.Source, a.Destination = from, to
@@ -243,9 +169,21 @@ func (x *explainer) setKey(o *outcome, s, d *class) error {
 		}
 		tiers = append(tiers, "")
 	}
-	text, err := json.Marshal([]any{o.verdicts, o.egress, o.ingress, tiers})
+	text, err := json.Marshal([]any{o.verdicts, likened(o.egress, d), likened(o.ingress, s), tiers})
 	o.key = string(text)
 	return err
+}
+
+// likened is a decision without what does not matter when two are compared: addresses of both families are peers of one entry.
+func likened(d Decision, other *class) Decision {
+	if other.pod != nil {
+		return d
+	}
+	d.Admitting = slices.Clone(d.Admitting)
+	for i := range d.Admitting {
+		d.Admitting[i].Peer = 0
+	}
+	return d
 }
 
 func (x *explainer) membershipsOf(c *class) []membership {
@@ -292,13 +230,18 @@ func alikeBy(classes []*class, key func(*class) string) [][]*class {
 	return out
 }
 
-// rowKey is equal for classes that fare alike with all classes of the other end.
-func rowKey(others []*class, with func(*class) *pair) string {
+// rowKey is equal for classes of an end that fare alike with all classes of the other end.
+func rowKey(e *end, others []*class, with func(*class) *pair) string {
 	var row [][]string
 	for _, other := range others {
 		var cell []string
 		for _, o := range with(other).outcomes {
-			cell = append(cell, fmt.Sprint(o.port), o.key)
+			key := o.key
+			if e.Kind == KindNamespace {
+				// Many workloads make a namespace, and which fare otherwise is what matters.
+				key = fmt.Sprint(o.verdicts, o.egress.Verdict, o.ingress.Verdict)
+			}
+			cell = append(cell, fmt.Sprint(o.port), key)
 		}
 		row = append(row, cell)
 	}
@@ -324,14 +267,4 @@ func overall(answers []Answer) evaluator.Verdict {
 		}
 	}
 	return answers[0].Verdict
-}
-
-// policyNamed finds a policy in a place.
-func policyNamed(place *analyzer.Place, name string) *networkingv1.NetworkPolicy {
-	for _, p := range place.Policies {
-		if p.Name == name {
-			return p
-		}
-	}
-	return nil
 }

@@ -16,6 +16,8 @@ const Mixed evaluator.Verdict = "Mixed"
 type Explanation struct {
 	// Verdict is Allowed, Denied or Undecidable when that is so of all answers, otherwise Mixed.
 	Verdict evaluator.Verdict `json:"verdict"`
+	// Namespace is the one that was meant where none was given.
+	Namespace string `json:"namespace"`
 	// Source and Destination are the ends as they were asked for.
 	Source      End `json:"source"`
 	Destination End `json:"destination"`
@@ -175,6 +177,8 @@ type Rule struct {
 	Peer int `json:"peer"`
 	// YAML is the rule in one line.
 	YAML string `json:"yaml"`
+	// Excerpt is the rule with the peer that fits, and … for others.
+	Excerpt string `json:"-"`
 	// Entries are those of the profile that ask for it; none in a policy that no profile wrote, or that somebody changed.
 	Entries []Entry `json:"entries,omitempty"`
 }

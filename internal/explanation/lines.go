@@ -21,8 +21,8 @@ import (
 type writer struct {
 	// ports are the items of a list.
 	ports string
-	// taken are the names of entries and tiers that were written, by profile.
-	taken map[string]bool
+	// taken is explainer.taken.
+	taken map[string]string
 	out   []Remedy
 }
 
@@ -57,37 +57,38 @@ func (w *writer) entry(s *side, o *compiler.Output, from, to string) {
 	for _, e := range o.Profile.Allow {
 		names[e.Name] = true
 	}
-	name := w.unique(o, source.label()+"-to-"+destination.label(), names)
+	text := fmt.Sprintf("from: [%s], to: [%s], ports: [%s]}", from, to, w.ports)
+	name := w.unique(o, source.label()+"-to-"+destination.label(), text, names)
 	w.out = append(w.out, Remedy{
-		Kind: RemedyAllow, Profile: referTo(o.Profile.Key), Note: effect(o, s.scenario),
-		Line: fmt.Sprintf("{name: %s, from: [%s], to: [%s], ports: [%s]}", oneline.Scalar(name), from, to, w.ports),
+		Kind: RemedyAllow, Profile: referTo(o.Profile.Key), Note: effect(o, s),
+		Line: "{name: " + oneline.Scalar(name) + ", " + text,
 	})
 }
 
 // effect says what to know before a profile is changed; empty when there is nothing.
-func effect(o *compiler.Output, s *scenario) string {
+func effect(o *compiler.Output, s *side) string {
 	switch {
-	case o.Profile.Key == s.previewed:
+	case o.Profile.Key == s.scenario.previewed:
 	case o.Disposition == compiler.Preview:
 		return "The profile is in Preview and its policies are frozen, so this opens nothing before it is enforced again."
 	case o.Disposition == compiler.Freeze:
 		return "The profile is frozen, so this opens nothing before it is put right."
 	}
-	if o.Profile.Key.Kind == v1alpha1.KindClusterSegmentationProfile {
+	if o.Profile.Key.Kind == v1alpha1.KindClusterSegmentationProfile && (s.keeper == nil || s.keeper.tier != "") {
 		return "This opens it in every namespace of the profile."
 	}
 	return ""
 }
 
-// unique returns a name for an entry or tier of a profile that none has.
-func (w *writer) unique(o *compiler.Output, name string, names map[string]bool) string {
+// unique returns a name for an entry or tier of a profile that none has, but what is written with the same text.
+func (w *writer) unique(o *compiler.Output, name, text string, names map[string]bool) string {
 	base, prefix := oneline.Name(name), o.Profile.Key.String()+"\x00"
 	out := base
-	for i := 2; names[out] || w.taken[prefix+out]; i++ {
+	for i := 2; names[out] || (w.taken[prefix+out] != "" && w.taken[prefix+out] != text); i++ {
 		suffix := fmt.Sprintf("-%d", i)
 		out = strings.TrimRight(base[:min(len(base), 63-len(suffix))], "-") + suffix
 	}
-	w.taken[prefix+out] = true
+	w.taken[prefix+out] = text
 	return out
 }
 
@@ -109,10 +110,14 @@ func (w *writer) tier(o *compiler.Output, s *side, name string) (string, bool) {
 	for _, t := range o.Profile.Tiers {
 		names[t.Name] = true
 	}
-	name = w.unique(o, s.end.label(), names)
-	line := fmt.Sprintf("{name: %s, podSelector: %s}", oneline.Scalar(name), oneline.Selector(&metav1.LabelSelector{MatchLabels: labels}))
+	text := "podSelector: " + oneline.Selector(&metav1.LabelSelector{MatchLabels: labels})
+	if o.Profile.Key.Kind == v1alpha1.KindClusterSegmentationProfile {
+		text += ", namespaceSelector: " + oneline.Selector(selector.NamespaceNames(s.end.Namespace))
+	}
+	text += "}"
+	name = w.unique(o, s.end.label(), text, names)
 	w.out = append(w.out, Remedy{
-		Kind: RemedyTier, Profile: referTo(o.Profile.Key), Line: line,
+		Kind: RemedyTier, Profile: referTo(o.Profile.Key), Line: "{name: " + oneline.Scalar(name) + ", " + text,
 		Note: "No tier selects these pods. As a tier they reach DNS, unless it says dns: None.",
 	})
 	return name, true
@@ -149,20 +154,17 @@ func (e *end) label() string {
 			name = e.pods[0].Name
 		}
 	}
-	return strings.Trim(strings.Map(func(r rune) rune {
-		if (r >= 'a' && r <= 'z') || (r >= '0' && r <= '9') {
-			return r
-		}
-		return '-'
-	}, strings.ToLower(name)), "-")
+	return strings.Join(strings.FieldsFunc(strings.ToLower(name), func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9')
+	}), "-")
 }
 
 // peerLine is the other end as a peer.
 type peerLine struct {
 	// entry is a peer of an allow entry.
 	entry string
-	// rule is a peer of a NetworkPolicy's rule; nil when there is none that would do.
-	rule *networkingv1.NetworkPolicyPeer
+	// rule are peers of a NetworkPolicy's rule; nil when there is none that would do.
+	rule []networkingv1.NetworkPolicyPeer
 	note string
 }
 
@@ -171,12 +173,12 @@ func (x *explainer) peer(s *side) peerLine {
 	e := s.otherEnd
 	switch {
 	case e.Kind == KindInternet:
-		return peerLine{entry: "{internet: {}}", rule: &networkingv1.NetworkPolicyPeer{IPBlock: publicBlock()}}
+		return peerLine{entry: "{internet: {}}", rule: public()}
 	case e.place == nil:
 		host := ipset.Host(s.other[0].address).String()
-		return peerLine{entry: "{ipBlocks: {cidrs: [" + oneline.Scalar(host) + "]}}", rule: &networkingv1.NetworkPolicyPeer{IPBlock: &networkingv1.IPBlock{CIDR: host}}}
+		return peerLine{entry: "{ipBlocks: {cidrs: [" + oneline.Scalar(host) + "]}}", rule: []networkingv1.NetworkPolicyPeer{{IPBlock: &networkingv1.IPBlock{CIDR: host}}}}
 	case s.other[0].pod.HostNetwork:
-		return peerLine{entry: "{nodes: {}}", note: "Pods on the host network are their node to NetworkPolicies, so this means all nodes, and whether a plugin goes by it is its own affair."}
+		return peerLine{entry: "{nodes: {}}", note: "NetworkPolicies see a pod on the host network as its node, so this means all nodes."}
 	}
 	out := x.podsPeer(s)
 	if m, ok := tierAt(s); ok && m.output.Profile.Key.Kind == v1alpha1.KindSegmentationProfile && !m.output.Profile.Deleting {
@@ -211,11 +213,11 @@ func (x *explainer) podsPeer(s *side) peerLine {
 		tier, _ := m.output.Profile.Tier(m.tier)
 		pods = selector.FromAPI(tier.PodSelector)
 	}
-	peer := &networkingv1.NetworkPolicyPeer{PodSelector: pods}
+	peer := networkingv1.NetworkPolicyPeer{PodSelector: pods}
 	if e.Namespace != s.end.Namespace {
 		peer.NamespaceSelector = selector.NamespaceNames(e.Namespace)
 	}
-	out := peerLine{rule: peer, entry: "{pods: {namespaces: [" + oneline.Scalar(e.Namespace) + "]"}
+	out := peerLine{rule: []networkingv1.NetworkPolicyPeer{peer}, entry: "{pods: {namespaces: [" + oneline.Scalar(e.Namespace) + "]"}
 	if len(pods.MatchLabels)+len(pods.MatchExpressions) > 0 {
 		out.entry += ", podSelector: " + oneline.Selector(pods)
 	} else {
@@ -225,15 +227,15 @@ func (x *explainer) podsPeer(s *side) peerLine {
 	return out
 }
 
-// publicBlock is the public IPv4 addresses.
-func publicBlock() *networkingv1.IPBlock {
-	block := &networkingv1.IPBlock{CIDR: "0.0.0.0/0"}
+// public are the public addresses of both families.
+func public() []networkingv1.NetworkPolicyPeer {
+	four := &networkingv1.IPBlock{CIDR: "0.0.0.0/0"}
 	for _, p := range ipset.SpecialUse() {
 		if p.Addr().Is4() {
-			block.Except = append(block.Except, p.String())
+			four.Except = append(four.Except, p.String())
 		}
 	}
-	return block
+	return []networkingv1.NetworkPolicyPeer{{IPBlock: four}, {IPBlock: &networkingv1.IPBlock{CIDR: ipset.GlobalUnicast6().String()}}}
 }
 
 // rule writes a rule for a policy that isolates the end and that no profile stands behind: the one that selects the fewest pods, as
@@ -249,14 +251,13 @@ func (w *writer) rule(x *explainer, s *side) {
 	if other.rule == nil {
 		w.out = append(w.out, Remedy{
 			Kind: RemedyAdvice, Direction: s.direction, Policy: name,
-			Note: fmt.Sprintf("Pods on the host network are their node to NetworkPolicies: NetworkPolicy %s would have to name the addresses of nodes.", name),
+			Note: fmt.Sprintf("NetworkPolicies see a pod on the host network as its node, so NetworkPolicy %s would have to name the addresses of nodes.", name),
 		})
 		return
 	}
-	list := map[networkpolicy.Direction]string{networkpolicy.Ingress: "from", networkpolicy.Egress: "to"}[s.direction]
 	w.out = append(w.out, Remedy{
 		Kind: RemedyRule, Direction: s.direction, Policy: name, Note: other.note,
-		Line: fmt.Sprintf("{%s: [%s], ports: [%s]}", list, oneline.Peer(*other.rule), w.ports),
+		Line: strings.TrimSuffix(oneline.Rule(s.direction, other.rule, nil), "}") + ", ports: [" + w.ports + "]}",
 	})
 }
 

@@ -28,7 +28,7 @@ func (x *explainer) lookOutside() {
 			direction = networkpolicy.Ingress
 		}
 		special := x.namedSpecially(direction)
-		exclude := slices.Concat(special, ipset.SpecialUse(), x.world.Facts.ClusterRanges, x.world.Options.ClusterCIDRs)
+		exclude := slices.Concat(special, ipset.SpecialUse(), x.world.Cluster.Facts.ClusterRanges, x.world.Cluster.Options.ClusterCIDRs)
 		for _, family := range []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), ipset.GlobalUnicast6()} {
 			if rest := ipset.Subtract([]netip.Prefix{family}, exclude); len(rest) > 0 {
 				e.addresses = append(e.addresses, rest[0].Addr().Next())

@@ -43,6 +43,17 @@ func (p PortReference) meansProtocol(protocol corev1.Protocol) bool {
 	return p.Protocol == protocol
 }
 
+// meansServicePort says whether a port of a Service is meant, by its number or its name.
+func (p PortReference) meansServicePort(number int32, name string, protocol corev1.Protocol) bool {
+	if !p.meansProtocol(protocol) {
+		return false
+	}
+	if p.Name != "" {
+		return p.Name == name
+	}
+	return p.Number == number
+}
+
 func parsePort(text string, given bool) (*PortReference, error) {
 	if !given {
 		return nil, nil

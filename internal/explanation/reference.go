@@ -128,24 +128,25 @@ func parseName(text string) (Reference, error) {
 		return ref, fmt.Errorf("that is a range; ask for one of its addresses, such as %s", prefix.Masked().Addr().Next())
 	}
 	parts := strings.Split(text, "/")
+	if strings.Contains(parts[0], ".") && kinds()[bareKind(parts[0])] == (kindOfName{}) {
+		return ref, hostName(text)
+	}
 	if len(parts) == 3 {
 		ref.Namespace, parts = parts[0], parts[1:]
 	}
-	if len(parts) != 2 || parts[0] == "" || parts[1] == "" || (len(parts) == 3 && ref.Namespace == "") {
-		if len(parts) == 1 && strings.Contains(text, ".") {
-			return ref, hostName(text)
-		}
+	if len(parts) != 2 || slices.Contains(strings.Split(text, "/"), "") {
 		return ref, fmt.Errorf("say what it is: %s", forms)
 	}
-	kind, known := kinds()[bareKind(parts[0])]
-	switch {
-	case known:
-	case strings.Contains(parts[0], "."):
-		return ref, hostName(text)
-	default:
-		return ref, fmt.Errorf("%q is no kind that is known here; say %s", parts[0], forms)
+	return parseKind(ref, parts[0], parts[1])
+}
+
+// parseKind reads "deploy/web".
+func parseKind(ref Reference, kind, name string) (Reference, error) {
+	meant, known := kinds()[bareKind(kind)]
+	if !known {
+		return ref, fmt.Errorf("%q is no kind that is known here; say %s", kind, forms)
 	}
-	ref.Kind, ref.Workload, ref.Name = kind.end, kind.workload, parts[1]
+	ref.Kind, ref.Workload, ref.Name = meant.end, meant.workload, name
 	if ref.Kind == KindNamespace {
 		if ref.Namespace != "" {
 			return ref, fmt.Errorf("a namespace is in none: write ns/%s", ref.Name)

@@ -58,7 +58,7 @@ func (x *explainer) remedies(sc *scenario, a *Answer, s, d []*class) []Remedy {
 	if sc == x.scenarios[0] {
 		egress.declared, ingress.declared = a.Egress.Declared, a.Ingress.Declared
 	}
-	w := &writer{ports: portsLine(a.Ports), taken: map[string]bool{}}
+	w := &writer{ports: portsLine(a.Ports), taken: x.taken}
 	if x.both(w, egress, ingress) {
 		return w.out
 	}
@@ -87,7 +87,6 @@ func (x *explainer) side(sc *scenario, direction networkpolicy.Direction, e, oth
 // keeper finds the profile to turn to: one whose policies isolate the pods, rather one that is enforced, that has the pods in a tier,
 // and that is of their namespace.
 func (x *explainer) keeper(s *side) *membership {
-	memberships := s.end.place.memberships(s.at[0].pod)
 	var found []membership
 	for _, policy := range s.isolating {
 		key, uid, ours := plan.Owner(policy)
@@ -95,85 +94,89 @@ func (x *explainer) keeper(s *side) *membership {
 		if !ours || o == nil || (uid != "" && uid != o.Profile.UID) || o.Disposition == compiler.Remove || o.Disposition == compiler.Release {
 			continue
 		}
-		m := membership{output: o}
-		if i := slices.IndexFunc(memberships, func(m membership) bool { return m.output == o }); i >= 0 {
-			m = memberships[i]
-		}
-		if s.end.tier != nil && s.end.profile == key {
-			m.tier = s.end.tier.Name
-		}
-		if !slices.Contains(found, m) {
+		tier, _ := s.tierIn(o)
+		if m := (membership{o, tier}); !slices.Contains(found, m) {
 			found = append(found, m)
 		}
 	}
 	if len(found) == 0 {
 		return nil
 	}
-	weight := func(m membership) int {
-		out := rank(m.output)
-		if m.output.Profile.Key == s.scenario.previewed {
-			out = 0
-		}
-		if m.tier == "" {
-			out += 8
-		}
-		return out
+	best := slices.MinFunc(found, func(a, b membership) int { return cmp.Compare(s.weight(a), s.weight(b)) })
+	return &best
+}
+
+// weight is less for the profiles to turn to first.
+func (s *side) weight(m membership) int {
+	out := rank(m.output)
+	if m.output.Profile.Key == s.scenario.previewed {
+		out = 0
 	}
-	slices.SortStableFunc(found, func(a, b membership) int { return cmp.Compare(weight(a), weight(b)) })
-	return &found[0]
+	if m.tier == "" {
+		out += 8
+	}
+	return out
+}
+
+// tierIn is the tier of a profile that the pods at an end are in: the one that was asked for, or else the first.
+func (s *side) tierIn(o *compiler.Output) (string, bool) {
+	found := ""
+	for _, m := range s.end.place.memberships(s.at[0].pod) {
+		switch {
+		case m.output != o:
+		case s.end.tier != nil && s.end.profile == o.Profile.Key && s.end.tier.Name == m.tier:
+			return m.tier, true
+		case found == "":
+			found = m.tier
+		}
+	}
+	return found, found != ""
 }
 
 // both writes the one entry that opens both ends, where one profile has the pods of both in tiers of one namespace, or is to have.
 func (x *explainer) both(w *writer, egress, ingress *side) bool {
-	switch {
-	case egress.end.place == nil || ingress.end.place == nil || egress.end.Namespace != ingress.end.Namespace:
-		return false
-	case len(egress.declared)+len(ingress.declared) > 0:
-		return false
-	case egress.at[0].pod.HostNetwork || ingress.at[0].pod.HostNetwork:
-		return false
-	}
 	keeper := ingress.keeper
 	if !ingress.denies {
 		keeper = egress.keeper
 	}
-	if keeper == nil {
+	if keeper == nil || !areNeighbours(egress, ingress) {
 		return false
 	}
 	if egress.denies && (egress.keeper == nil || egress.keeper.output != keeper.output) {
 		return false
 	}
-	source, ok := tierOf(egress, keeper.output)
-	destination, ok2 := tierOf(ingress, keeper.output)
-	if !ok || !ok2 {
+	source, sourceOK := egress.tierFor(keeper.output)
+	destination, destinationOK := ingress.tierFor(keeper.output)
+	if !sourceOK || !destinationOK {
 		return false
 	}
 	from, ok := w.tier(keeper.output, egress, source)
 	if !ok {
 		return true
 	}
-	to, ok := w.tier(keeper.output, ingress, destination)
-	if ok {
+	if to, ok := w.tier(keeper.output, ingress, destination); ok {
 		w.entry(egress, keeper.output, "{tier: "+oneline.Scalar(from)+"}", "{tier: "+oneline.Scalar(to)+"}")
 	}
 	return true
 }
 
-// tierOf is the tier of a profile that the pods at an end are in; empty when they are in none and the profile isolates them, so that
-// one can be added. Not ok when an entry that names it would not mean these pods alone, or the profile has no say here.
-func tierOf(s *side, o *compiler.Output) (string, bool) {
-	for _, m := range s.end.place.memberships(s.at[0].pod) {
-		if m.output != o {
-			continue
-		}
-		name := m.tier
-		if s.end.tier != nil && s.end.profile == o.Profile.Key {
-			name = s.end.tier.Name
-		}
+// areNeighbours says whether both ends are pods of one namespace that policies govern, and no profile declares the connection already.
+func areNeighbours(egress, ingress *side) bool {
+	if egress.end.place == nil || ingress.end.place == nil || egress.end.Namespace != ingress.end.Namespace {
+		return false
+	}
+	return len(egress.declared)+len(ingress.declared) == 0 && !egress.at[0].pod.HostNetwork && !ingress.at[0].pod.HostNetwork
+}
+
+// tierFor is the tier of a profile that an entry is to name for the pods at an end; empty when they are in none and the profile isolates
+// them, so that one is to be added. Not ok when an entry that names it would not mean these pods alone, or the profile has no say here.
+func (s *side) tierFor(o *compiler.Output) (string, bool) {
+	if name, ok := s.tierIn(o); ok {
 		tier, _ := o.Profile.Tier(name)
 		return name, tier.NamespaceSelector == nil
 	}
-	return "", s.denies && s.keeper != nil && s.keeper.output == o
+	// A new tier of a cluster profile is one of this namespace, and such tiers meet others in all namespaces of the profile.
+	return "", o.Profile.Key.Kind == v1alpha1.KindSegmentationProfile && s.denies && s.keeper != nil && s.keeper.output == o
 }
 
 // remedy writes what would open one end.
@@ -195,17 +198,26 @@ func (x *explainer) remedy(w *writer, s *side) {
 			w.entry(s, s.keeper.output, other.entry, own)
 		}
 		if other.note != "" {
-			last := &w.out[len(w.out)-1]
-			last.Note = joinNotes(last.Note, other.note)
+			w.addNote(other.note)
+		}
+		if s.direction == networkpolicy.Egress && s.keeper.tier != "" && x.isDNS(s.otherEnd) {
+			w.addNote(fmt.Sprintf("Or let tier %s say dns: Cluster.", s.keeper.tier))
 		}
 	}
 }
 
-func joinNotes(a, b string) string {
-	if a == "" || b == "" {
-		return a + b
+// addNote adds a sentence to the last line.
+func (w *writer) addNote(text string) {
+	last := &w.out[len(w.out)-1]
+	if last.Note != "" {
+		last.Note += " "
 	}
-	return a + " " + b
+	last.Note += text
+}
+
+// isDNS says whether the cluster's DNS is what was asked for, so that the profile can say so in a word.
+func (x *explainer) isDNS(e *end) bool {
+	return e.service != nil && x.world.Cluster.Options.MayBeDNS(e.service.Namespace, e.service.Name, e.service.Labels)
 }
 
 // notInForce says that a profile already declares what is denied.

@@ -1,6 +1,7 @@
 package explanation
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -17,7 +18,7 @@ import (
 type end struct {
 	End
 	// place is the namespace of the pods; nil for addresses.
-	place *Namespace
+	place *place
 	pods  []*snapshot.Pod
 	// addresses stand for what is outside the cluster.
 	addresses []netip.Addr
@@ -31,7 +32,9 @@ type end struct {
 	notes      []string
 }
 
-func (e *end) note(format string, args ...any) { e.notes = append(e.notes, fmt.Sprintf(format, args...)) }
+func (e *end) note(format string, args ...any) {
+	e.notes = append(e.notes, fmt.Sprintf(format, args...))
+}
 
 // resolver looks up references.
 type resolver struct {
@@ -42,45 +45,43 @@ type resolver struct {
 
 func (r resolver) resolve(ref Reference) (*end, error) {
 	e := &end{End: End{Given: ref.Given, Kind: ref.Kind}}
-	switch ref.Kind {
-	case KindInternet:
+	if ref.Kind == KindInternet {
 		e.Name = "the internet"
 		return e, nil
-	case KindAddress:
+	}
+	if ref.Kind == KindAddress {
 		return e, r.address(e, ref.Address)
 	}
-	namespace := ref.Namespace
-	if namespace == "" {
-		namespace = r.namespace
-	}
+	e.Namespace = cmp.Or(ref.Namespace, r.namespace)
 	var err error
 	var known bool
-	if e.place, known, err = r.world.in(namespace); err != nil {
+	if e.place, known, err = r.world.in(e.Namespace); err != nil {
 		return nil, err
 	}
-	e.Namespace = namespace
-	if !known {
-		e.note("Nothing is known of namespace %s: it is taken for one without NetworkPolicies.", namespace)
+	switch {
+	case !known:
+		e.note("Nothing is known of namespace %s: it is taken for one without NetworkPolicies.", e.Namespace)
+	case r.world.Cluster.Options.Protected(e.Namespace):
+		e.note("Namespace %s is protected: Firebreak writes nothing there.", e.Namespace)
 	}
+	return e, r.pods(e, ref)
+}
+
+// pods finds the pods that a reference means, in the namespace of an end.
+func (r resolver) pods(e *end, ref Reference) error {
 	switch ref.Kind {
 	case KindTier:
-		err = r.tier(e, ref)
+		return r.tier(e, ref)
 	case KindPod:
-		err = r.pod(e, ref.Name)
+		return r.pod(e, ref.Name)
+	case KindService:
+		return r.service(e, ref.Name)
 	case KindNamespace:
 		r.anyPod(e)
-	case KindService:
-		err = r.service(e, ref.Name)
+		return nil
 	default:
-		err = r.workload(e, ref)
+		return r.workload(e, ref)
 	}
-	if err != nil {
-		return nil, err
-	}
-	if r.world.Options.Protected(namespace) {
-		e.note("Namespace %s is protected: Firebreak writes nothing there.", namespace)
-	}
-	return e, nil
 }
 
 // workload finds the pods of a workload. A Deployment names its ReplicaSets after itself and a hash that its pods have as a label.
@@ -109,7 +110,7 @@ func madeBy(job, cronJob string) bool {
 }
 
 // workloads are those of a namespace as they are asked for.
-func workloads(place *Namespace) []string {
+func workloads(place *place) []string {
 	short := map[string]string{"Deployment": "deploy", "StatefulSet": "sts", "DaemonSet": "ds", "ReplicaSet": "rs"}
 	var out []string
 	for _, p := range place.Pods {
@@ -161,7 +162,7 @@ func mayBeNamed(pod *snapshot.Pod, name string) bool {
 	return ok && rest != "" && !strings.Contains(rest, "-")
 }
 
-func podNames(place *Namespace) []string {
+func podNames(place *place) []string {
 	var out []string
 	for _, p := range place.Pods {
 		if p.Name != "" {
@@ -195,23 +196,10 @@ func (e *end) running() int {
 // address tells whose an address is: a pod's, a Service's, a node's, or somebody's outside.
 func (r resolver) address(e *end, addr netip.Addr) error {
 	e.Name = addr.String()
-	for i := range r.world.Namespaces {
-		here := &r.world.Namespaces[i]
-		for j := range here.Pods {
-			if p := here.Pods[j]; slices.Contains(p.Addresses, addr) {
-				p.Addresses, p.Count = []netip.Addr{addr}, 1
-				e.place, e.pods, e.Namespace, e.Kind = here, []*snapshot.Pod{&p}, p.Namespace, KindPod
-				e.Name = p.Workload.String()
-				e.note("%s is the address of a pod of %s in namespace %s.", addr, p.Workload, p.Namespace)
-				return nil
-			}
-		}
+	if r.podAt(e, addr) {
+		return nil
 	}
-	for i := range r.world.Facts.Services {
-		s := &r.world.Facts.Services[i]
-		if s.Spec.ClusterIP != addr.String() && !slices.Contains(s.Spec.ClusterIPs, addr.String()) {
-			continue
-		}
+	if s := r.serviceAt(addr); s != nil {
 		e.note("%s is the address of Service %s/%s.", addr, s.Namespace, s.Name)
 		var err error
 		if e.place, _, err = r.world.in(s.Namespace); err != nil {
@@ -221,7 +209,7 @@ func (r resolver) address(e *end, addr netip.Addr) error {
 		return r.service(e, s.Name)
 	}
 	e.addresses = []netip.Addr{addr}
-	for _, node := range r.world.Facts.Nodes {
+	for _, node := range r.world.Cluster.Facts.Nodes {
 		if slices.Contains(node.Addresses, addr) {
 			e.note("%s is the address of node %s: of its kubelet, and of its pods on the host network.", addr, node.Name)
 			return nil
@@ -229,6 +217,32 @@ func (r resolver) address(e *end, addr netip.Addr) error {
 	}
 	if addr.IsPrivate() && !r.world.Partial {
 		e.note("%s is the address of no pod, Service or node that is known; it is taken for one outside the cluster.", addr)
+	}
+	return nil
+}
+
+// podAt finds the pod that has an address, and says whether there is one.
+func (r resolver) podAt(e *end, addr netip.Addr) bool {
+	for i := range r.world.Namespaces {
+		here := (*place)(r.world.Namespaces[i])
+		for _, p := range here.Pods {
+			if slices.Contains(p.Addresses, addr) {
+				p.Addresses, p.Count = []netip.Addr{addr}, 1
+				e.place, e.pods, e.Namespace, e.Kind, e.Name = here, []*snapshot.Pod{&p}, p.Namespace, KindPod, p.Workload.String()
+				e.note("%s is the address of a pod of %s in namespace %s.", addr, p.Workload, p.Namespace)
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// serviceAt finds the Service that has an address; nil when there is none.
+func (r resolver) serviceAt(addr netip.Addr) *corev1.Service {
+	for i := range r.world.Cluster.Facts.Services {
+		if s := &r.world.Cluster.Facts.Services[i]; slices.Contains(clusterAddresses(s), addr) {
+			return s
+		}
 	}
 	return nil
 }

@@ -10,37 +10,35 @@ import (
 
 	"firebreak.dev/firebreak/internal/analyzer"
 	"firebreak.dev/firebreak/internal/compiler"
+	"firebreak.dev/firebreak/internal/outlook"
 	"firebreak.dev/firebreak/internal/selector"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
 // World is what is known, and in force.
 type World struct {
-	Namespaces []Namespace
-	Facts      snapshot.Facts
-	Options    snapshot.Options
+	*outlook.Outlook
 	// Partial: there may be more than is known, as when all of it comes from files.
 	Partial bool
+	// Settled: the policies are as they are to be, not as they are.
+	Settled bool
 }
 
-// Namespace is a namespace with what is in force, and what each profile wants there.
-type Namespace struct {
-	*analyzer.Place
-	Outputs []compiler.Output
-}
+// place is a namespace with what is in force, and what each profile wants there.
+type place outlook.Namespace
 
-// In returns a namespace. One that is not known is without policies and pods where the world is partial, and an error otherwise.
-func (w World) in(name string) (here *Namespace, known bool, err error) {
-	for i := range w.Namespaces {
-		if w.Namespaces[i].Namespace.Name == name {
-			return &w.Namespaces[i], true, nil
-		}
+// in returns a namespace. Where the world is partial, one that is not known is without policies and pods; otherwise it is an error.
+// Known is false when nothing is known of it but its name.
+func (w World) in(name string) (here *place, known bool, err error) {
+	if ns := w.In(name); ns != nil {
+		acts := slices.ContainsFunc(ns.Outputs, func(o compiler.Output) bool { return o.Selected })
+		return (*place)(ns), !w.Partial || acts || len(ns.Policies)+len(ns.Pods) > 0, nil
 	}
 	if !w.Partial {
 		return nil, false, fmt.Errorf("there is no namespace %s%s", name, didYouMean(name, w.names()))
 	}
-	place, err := analyzer.NewPlace(snapshot.Namespace{Name: name, Labels: map[string]string{selector.NamespaceNameLabel: name}}, nil, nil)
-	return &Namespace{Place: place}, false, err
+	empty, err := analyzer.NewPlace(snapshot.Namespace{Name: name, Labels: map[string]string{selector.NamespaceNameLabel: name}}, nil, nil)
+	return &place{Place: empty}, false, err
 }
 
 func (w World) names() []string {
@@ -53,8 +51,8 @@ func (w World) names() []string {
 
 // service returns a Service, and whether there is one.
 func (w World) service(namespace, name string) (*corev1.Service, bool) {
-	for i := range w.Facts.Services {
-		if s := &w.Facts.Services[i]; s.Namespace == namespace && s.Name == name {
+	for i := range w.Cluster.Facts.Services {
+		if s := &w.Cluster.Facts.Services[i]; s.Namespace == namespace && s.Name == name {
 			return s, true
 		}
 	}
@@ -69,7 +67,7 @@ type membership struct {
 
 // memberships returns the tiers that select a pod, of the profiles that act in its namespace or are previewed there: enforced ones
 // first, those of the namespace's own kind first.
-func (n *Namespace) memberships(pod *snapshot.Pod) []membership {
+func (n *place) memberships(pod *snapshot.Pod) []membership {
 	var out []membership
 	if pod.HostNetwork {
 		return nil
@@ -155,4 +153,24 @@ func distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// Complete lists what ends may be asked for from a namespace: its tiers, workloads and Services, the other namespaces, and the
+// internet. Sorted, each once.
+func Complete(world World, namespace string) []string {
+	out := []string{internet}
+	for _, name := range world.names() {
+		out = append(out, "ns/"+name)
+	}
+	if ns := world.In(namespace); ns != nil {
+		out = append(out, workloads((*place)(ns))...)
+	}
+	for _, s := range world.Cluster.Facts.Services {
+		if s.Namespace == namespace {
+			out = append(out, "svc/"+s.Name)
+		}
+	}
+	out = append(out, resolver{world, namespace}.tiers()...)
+	slices.Sort(out)
+	return slices.Compact(out)
 }

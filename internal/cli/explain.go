@@ -1,0 +1,165 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"firebreak.dev/firebreak/internal/explanation"
+	"firebreak.dev/firebreak/internal/manifests"
+	"firebreak.dev/firebreak/internal/outlook"
+	"firebreak.dev/firebreak/internal/render"
+	"firebreak.dev/firebreak/internal/validation"
+)
+
+// explainCommand is `kubectl firebreak explain`.
+type explainCommand struct {
+	*sources
+	output string
+	expect string
+}
+
+func newExplainCommand(s *shared) *cobra.Command {
+	o := &explainCommand{sources: newSources(s)}
+	cmd := &cobra.Command{
+		Use:   "explain SOURCE DESTINATION[:PORT[/PROTOCOL]] [-f FILE | -k DIRECTORY]",
+		Short: "Say whether a connection may pass, who decides, and what would allow it",
+		Long: `Say whether a connection may pass, who decides, and what would allow it.
+
+A source or destination is one of
+  deploy/NAME                 the pods of a workload: deploy, sts, ds, job, cronjob, rs, or pod
+  payments/deploy/NAME        the same in another namespace; so for svc, too
+  svc/NAME                    the pods behind a Service; a port is the Service's then
+  tier:PROFILE/TIER           a tier; or tier:TIER, or tier:NAMESPACE/PROFILE/TIER. Where none of its
+                              pods runs, one that it would select stands for it
+  ns/NAME                     any pod of a namespace: one without labels, and those that fare otherwise
+  10.0.0.7, 2001:db8::1       an address; with a port, IPv6 is written [2001:db8::1]:443
+  internet                    a public address that no rule names
+
+The port is a number, or the name of a port of the destination's containers; /udp or /sctp may follow.
+Without one, every port is answered that the destination declares.
+
+It says what NetworkPolicies mean, not what the network does: no packet is sent.`,
+		Example: `  # Why does the shop not reach its database?
+  kubectl firebreak explain deploy/web sts/postgres:5432 -n production
+
+  # The same before anything is applied
+  kubectl firebreak explain tier:shop/frontend tier:shop/database:5432 -n production -f config/samples/three-tier.yaml
+
+  # In CI: this must stay closed
+  kubectl firebreak explain deploy/web internet:443 -n production --expect denied`,
+		Args:              cobra.ExactArgs(2),
+		ValidArgsFunction: o.complete,
+		RunE:              func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0], args[1]) },
+	}
+	o.addFlags(cmd)
+	addOutput(cmd, &o.output, "text", "json", "yaml")
+	addChoice(cmd, &o.expect, "expect", "", "exit with 1 unless the `answer` is this one", "allowed", "denied", "undecidable")
+	o.expect, cmd.Flag("expect").DefValue = "", ""
+	return cmd
+}
+
+func (o *explainCommand) run(ctx context.Context, source, destination string) error {
+	namespace, err := o.defaultNamespace()
+	if err != nil {
+		return err
+	}
+	question, err := explanation.Ask(source, destination, namespace)
+	if err != nil {
+		return err
+	}
+	r, err := o.read(ctx, o.reach(question)...)
+	if err != nil {
+		return err
+	}
+	if err := invalid(r); err != nil {
+		return err
+	}
+	world, err := worldOf(r)
+	if err != nil {
+		return err
+	}
+	answer, err := explanation.Explain(world, question)
+	if err != nil {
+		return err
+	}
+	if err := o.print(answer); err != nil {
+		return err
+	}
+	if want := o.expect; want != "" && !strings.EqualFold(want, string(answer.Verdict)) {
+		fmt.Fprintf(o.streams.ErrOut, "Expected %s, got %s.\n", want, strings.ToLower(string(answer.Verdict)))
+		return errNo
+	}
+	return nil
+}
+
+// reach are the namespaces of which everything must be known.
+func (o *explainCommand) reach(q explanation.Question) []string {
+	out := []string{q.Namespace}
+	for _, ref := range []explanation.Reference{q.Source, q.Destination} {
+		if ref.Namespace != "" {
+			out = append(out, ref.Namespace)
+		}
+	}
+	return out
+}
+
+// invalid says which profiles of the files would be refused: nothing can be said of what they want.
+func invalid(r *reading) error {
+	var errs []error
+	for _, p := range r.Cluster().Profiles {
+		isOfFiles := slices.ContainsFunc(r.Objects, func(o manifests.Object) bool { key, ok := profileKey(o); return ok && key == p.Key })
+		if !isOfFiles {
+			continue
+		}
+		for _, err := range validation.Validate(p) {
+			errs = append(errs, fmt.Errorf("%s is invalid: %w", p.Key, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// worldOf returns what is in force: the cluster as it is, or, with files, as it will be when the operator has done its work.
+func worldOf(r *reading) (explanation.World, error) {
+	settled := r.Offline || len(r.Objects) > 0
+	look := outlook.AsIs
+	if settled {
+		look = outlook.Settled
+	}
+	found, err := look(r.Cluster())
+	return explanation.World{Outlook: found, Partial: r.Offline, Settled: settled}, err
+}
+
+func (o *explainCommand) print(answer explanation.Explanation) error {
+	switch o.output {
+	case "json":
+		return render.JSON(o.streams.Out, answer)
+	case "yaml":
+		return render.YAML(o.streams.Out, answer)
+	}
+	render.Explain(o.streams.Out, answer, styleFor(o.streams.Out))
+	for _, note := range answer.Notes {
+		fmt.Fprintln(o.streams.ErrOut, "Note:", note)
+	}
+	return nil
+}
+
+// complete completes an end by what is known of the current namespace, and the other namespaces by name.
+func (o *explainCommand) complete(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) >= 2 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	r, err := o.read(cmd.Context())
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	world, err := worldOf(r)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	return explanation.Complete(world, r.Namespace), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+}
