@@ -4,16 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"firebreak.dev/firebreak/internal/explanation"
-	"firebreak.dev/firebreak/internal/manifests"
 	"firebreak.dev/firebreak/internal/outlook"
 	"firebreak.dev/firebreak/internal/render"
-	"firebreak.dev/firebreak/internal/validation"
 )
 
 // explainCommand is `kubectl firebreak explain`.
@@ -52,7 +49,12 @@ It says what NetworkPolicies mean, not what the network does: no packet is sent.
 
   # In CI: this must stay closed
   kubectl firebreak explain deploy/web internet:443 -n production --expect denied`,
-		Args:              cobra.ExactArgs(2),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return errors.New("want a source and a destination: kubectl firebreak explain deploy/web sts/postgres:5432")
+			}
+			return nil
+		},
 		ValidArgsFunction: o.complete,
 		RunE:              func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0], args[1]) },
 	}
@@ -74,9 +76,6 @@ func (o *explainCommand) run(ctx context.Context, source, destination string) er
 	}
 	r, err := o.read(ctx, o.reach(question)...)
 	if err != nil {
-		return err
-	}
-	if err := invalid(r); err != nil {
 		return err
 	}
 	world, err := worldOf(r)
@@ -106,21 +105,6 @@ func (o *explainCommand) reach(q explanation.Question) []string {
 		}
 	}
 	return out
-}
-
-// invalid says which profiles of the files would be refused: nothing can be said of what they want.
-func invalid(r *reading) error {
-	var errs []error
-	for _, p := range r.Cluster().Profiles {
-		isOfFiles := slices.ContainsFunc(r.Objects, func(o manifests.Object) bool { key, ok := profileKey(o); return ok && key == p.Key })
-		if !isOfFiles {
-			continue
-		}
-		for _, err := range validation.Validate(p) {
-			errs = append(errs, fmt.Errorf("%s is invalid: %w", p.Key, err))
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // worldOf returns what is in force: the cluster as it is, or, with files, as it will be when the operator has done its work.
