@@ -57,5 +57,5 @@ func TestRenderSaysWhyItCannotBeDone(t *testing.T) {
 }
 
 func TestHelpNamesEveryCommand(t *testing.T) {
-	mustBeGolden(t, "help", session{args: ""}, session{args: "render --help"}, session{args: "map --help"}, session{args: "options"}, session{args: "version"})
+	mustBeGolden(t, "help", session{args: ""}, session{args: "render --help"}, session{args: "map --help"}, session{args: "status --help"}, session{args: "options"}, session{args: "version"})
 }

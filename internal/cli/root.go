@@ -80,6 +80,7 @@ Exit codes: 0 all is well; 1 the answer is no (refused, found, changed); 2 it co
 func commands() []func(*shared) *cobra.Command {
 	return []func(*shared) *cobra.Command{
 		newRenderCommand,
+		newStatusCommand,
 		newMapCommand,
 		newExplainCommand,
 	}

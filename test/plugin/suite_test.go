@@ -63,7 +63,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 	operator, err = plane.StartManager(ctx, harness.ManagerOptions{Kubeconfig: kubeconfig})
 	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(operator.Stop)
+	DeferCleanup(func() error { return operator.Stop() })
 	Expect(operator.WaitReady(ctx, time.Minute)).To(Succeed())
 	createDNS(ctx)
 })
