@@ -83,6 +83,7 @@ func commands() []func(*shared) *cobra.Command {
 		newStatusCommand,
 		newMapCommand,
 		newExplainCommand,
+		newCheckCommand,
 	}
 }
 

@@ -202,7 +202,7 @@ var unknownField = regexp.MustCompile(`unknown field "([^"]+)"`)
 
 // undecodable returns what is wrong with an object, at the line of the field if one is named.
 func undecodable(o manifests.Object, err error) manifests.Problem {
-	p := manifests.Problem{Source: o.Source, Message: fmt.Sprintf("%s %s: %v", o.GetKind(), o.GetName(), err)}
+	p := manifests.Problem{Source: o.Source, Message: fmt.Sprintf("%s %s: %v", o.GetKind(), o.GetName(), err), Object: &o}
 	if found := unknownField.FindStringSubmatch(err.Error()); found != nil {
 		p.Source = o.Source.At(found[1])
 	}

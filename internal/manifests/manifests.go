@@ -42,10 +42,12 @@ type Object struct {
 	Source Source
 }
 
-// Problem is a document that is no API object.
+// Problem is a document that is no API object, or an object that cannot be read as what it says it is.
 type Problem struct {
 	Source  Source
 	Message string
+	// Object is nil for a document that is none.
+	Object *Object
 }
 
 // Error implements error.
@@ -127,7 +129,7 @@ func walk(directory string, recursive bool) ([]string, error) {
 
 // IsKustomization says whether a directory has a kustomization file.
 func IsKustomization(directory string) bool {
-	return slices.ContainsFunc([]string{"kustomization.yaml", "kustomization.yml", "Kustomization"}, func(name string) bool {
+	return slices.ContainsFunc(kustomizationNames(), func(name string) bool {
 		info, err := os.Stat(filepath.Join(directory, name))
 		return err == nil && !info.IsDir()
 	})

@@ -26,7 +26,7 @@ func parse(path, text string) ([]Object, []Problem) {
 			if strings.Contains(d.text, "{{") {
 				err = fmt.Errorf("this looks like a template, which must be rendered first (helm template): %w", err)
 			}
-			problems = append(problems, Problem{source, err.Error()})
+			problems = append(problems, Problem{Source: source, Message: err.Error()})
 			continue
 		}
 		objects = append(objects, o...)
