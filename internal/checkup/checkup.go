@@ -93,24 +93,28 @@ func Examine(in Input) (*Report, error) {
 	return c.report, nil
 }
 
-// refuse reports why profiles would be refused, and returns the others.
+// refuse reports why profiles would be refused, and returns the others. Of several with one name it is the last, which would
+// win.
 func (c *checkup) refuse() []*Subject {
 	var accepted []*Subject
-	seen := map[snapshot.ProfileKey]Position{}
+	given := map[snapshot.ProfileKey][]*Subject{}
+	for i := range c.Subjects {
+		s := &c.Subjects[i]
+		given[s.Key] = append(given[s.Key], s)
+	}
 	for i := range c.Subjects {
 		s := &c.Subjects[i]
 		c.report.Profiles = append(c.report.Profiles, Profile{Object: objectOf(s.Key), File: s.Position.File, Line: s.Position.LineOf("")})
-		if first, twice := seen[s.Key]; twice {
-			c.add(s, "", finding.New(CodeGivenTwice, "", "", "%s is in the files a second time, after %s, and the last one applied would win; delete one of them.",
-				s.Key, describe(first)))
-			continue
-		}
-		seen[s.Key] = s.Position
 		refusals := s.refusals()
 		for _, r := range refusals {
 			c.add(s, r.Field, finding.New(r.code, "", "", "%s", r.Message))
 		}
-		if len(refusals) == 0 {
+		first, last := given[s.Key][0], given[s.Key][len(given[s.Key])-1]
+		if s != first {
+			c.add(s, "", v1alpha1.Finding{Code: CodeGivenTwice, Severity: v1alpha1.SeverityWarning, Message: fmt.Sprintf(
+				"%s is in these files already, in %s, and the last one applied would win; delete one, or check one environment at a time.", s.Key, describe(first.Position))})
+		}
+		if s == last && len(refusals) == 0 {
 			accepted = append(accepted, s)
 		}
 	}

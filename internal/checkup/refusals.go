@@ -58,15 +58,15 @@ func (s *Subject) operatorSays() []Unknown {
 	return out
 }
 
-// namedEntry is how the rules of the API server name an entry, when they speak of the whole list.
-var namedEntry = regexp.MustCompile(`allow entry "([^"]+)"`) //nolint:gochecknoglobals // a constant
+// namedEntry is how the rules of the API server name an entry, and a field of it, when they speak of the whole list.
+var namedEntry = regexp.MustCompile(`allow entry "([^"]+)": (?:(from|to|ports) )?`)
 
 // narrowed returns the field that the API server means: its rules often stand at a list, and name the entry in words. The
 // operator's are more exact.
 func (s *Subject) narrowed(u Unknown, operator []Unknown) string {
 	path := u.Field
 	if found := namedEntry.FindStringSubmatch(u.Message); found != nil && path == "spec.allow" && s.Profile != nil {
-		path = indexed(s.Profile.Allow, "spec.allow["+found[1]+"]")
+		path = indexed(s.Profile.Allow, strings.TrimSuffix("spec.allow["+found[1]+"]."+found[2], "."))
 	}
 	var below []string
 	for _, o := range operator {
@@ -99,7 +99,7 @@ func (s *Subject) invalid() (said []Unknown, whole bool) {
 }
 
 // atMetadata is how the rules of a whole object name a field of metadata: rules cannot be given to metadata itself.
-var atMetadata = regexp.MustCompile(`^metadata\.\w+`) //nolint:gochecknoglobals // a constant
+var atMetadata = regexp.MustCompile(`^metadata\.\w+`)
 
 // fieldOf returns the path of the field that the API server means; empty for the whole object.
 func fieldOf(err *field.Error) string {

@@ -16,7 +16,8 @@ const (
 	CodeUnknownField v1alpha1.FindingCode = "UnknownField"
 	// CodeInvalid: a profile breaks a rule, so the API server or the operator refuses it.
 	CodeInvalid v1alpha1.FindingCode = "Invalid"
-	// CodeGivenTwice: a profile is in the files a second time, and the last one applied would win.
+	// CodeGivenTwice: a profile is in the files a second time, and the last one applied would win, so that only the last is
+	// judged.
 	CodeGivenTwice v1alpha1.FindingCode = "GivenTwice"
 	// CodeNotChecked: something can be told in a cluster only.
 	CodeNotChecked v1alpha1.FindingCode = "NotChecked"

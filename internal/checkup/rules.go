@@ -28,7 +28,7 @@ func ownRules() []Rule {
 		{CodeUnreadable, v1alpha1.SeverityError, "A document in the file is no API object.", "Correct its YAML, or move what is no manifest to another place."},
 		{CodeUnknownField, v1alpha1.SeverityError, "The profile has a field that there is not, so the API server refuses it.", "Correct the spelling or the indentation; kubectl explain segmentationprofile.spec lists the fields."},
 		{CodeInvalid, v1alpha1.SeverityError, "The profile breaks a rule, so the API server or the operator refuses it.", "The message names the field and the rule."},
-		{CodeGivenTwice, v1alpha1.SeverityError, "The files hold two profiles of one kind, namespace and name, and the last one applied would win.", "Delete or rename one of them."},
+		{CodeGivenTwice, v1alpha1.SeverityWarning, "The files hold two profiles of one kind, namespace and name, and the last one applied would win.", "Delete or rename one of them, or check one environment at a time."},
 		{CodeNotChecked, v1alpha1.SeverityInfo, "Something can be told only with objects that the files do not hold.", "Add those objects, or check against a cluster with --live."},
 	}
 }

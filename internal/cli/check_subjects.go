@@ -86,14 +86,15 @@ func (o *checkCommand) subject(ctx context.Context, server *schema.Server, r *re
 		// The shape is wrong, which Invalid says field by field.
 		return subject, nil //nolint:nilerr // see above
 	}
-	subject.Profile = profileOf(known)
+	subject.Profile = snapshotOf(known)
 	if key != subject.Key && verdict.Err() == nil {
 		r.Inventory.Add(known)
 	}
 	return subject, nil
 }
 
-func profileOf(o inventory.Object) *snapshot.Profile {
+// snapshotOf returns what was read as a profile; nil when it is none.
+func snapshotOf(o inventory.Object) *snapshot.Profile {
 	var p snapshot.Profile
 	switch o := o.(type) {
 	case *v1alpha1.SegmentationProfile:

@@ -8,6 +8,7 @@ import (
 
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/checkup"
+	"firebreak.dev/firebreak/internal/manifests"
 )
 
 // The elements of JUnit's XML that GitLab and Jenkins read. No module writes them with the attribute file, by which GitLab
@@ -50,7 +51,7 @@ type (
 func CheckJUnit(out io.Writer, report *checkup.Report, least v1alpha1.Severity) error {
 	suites := junitSuites{Name: "kubectl firebreak check"}
 	for _, file := range report.Files {
-		suite := junitSuite{Name: file, Cases: junitCases(report, file, least)}
+		suite := junitSuite{Name: junitFile(file), Cases: junitCases(report, file, least)}
 		suite.Tests = len(suite.Cases)
 		for _, c := range suite.Cases {
 			if c.Failure != nil {
@@ -107,7 +108,7 @@ func junitCases(report *checkup.Report, file string, least v1alpha1.Severity) []
 }
 
 func junitCaseOf(name, file string, line int, results []checkup.Result, least v1alpha1.Severity) junitCase {
-	c := junitCase{Name: name, Classname: file, File: file, Line: line}
+	c := junitCase{Name: name, Classname: junitFile(file), File: junitFile(file), Line: line}
 	var failing, other []string
 	for _, r := range results {
 		text := checkLine(r, Style{})
@@ -125,4 +126,12 @@ func junitCaseOf(name, file string, line int, results []checkup.Result, least v1
 	}
 	c.Output = strings.Join(other, "\n")
 	return c
+}
+
+// junitFile names a file.
+func junitFile(file string) string {
+	if file == manifests.Stdin {
+		return "stdin"
+	}
+	return file
 }

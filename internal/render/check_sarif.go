@@ -28,9 +28,9 @@ type (
 		Driver sarifDriver `json:"driver"`
 	}
 	sarifDriver struct {
-		Name            string      `json:"name"`
-		InformationURI  string      `json:"informationUri"`
-		Rules           []sarifRule `json:"rules"`
+		Name           string      `json:"name"`
+		InformationURI string      `json:"informationUri"`
+		Rules          []sarifRule `json:"rules"`
 	}
 	sarifRule struct {
 		ID               string             `json:"id"`
@@ -120,6 +120,7 @@ func sarifLevel(s v1alpha1.Severity) string {
 		return "warning"
 	case v1alpha1.SeverityInfo:
 		return "note"
+	case v1alpha1.SeverityError:
 	}
 	return "error"
 }
