@@ -70,8 +70,8 @@ func (o *checkCommand) run(ctx context.Context) error {
 		return err
 	}
 	if len(in.Subjects) == 0 && len(in.Unreadable) == 0 {
-		return fmt.Errorf("no profile in the files (%s); want objects of kind %s or %s",
-			numberOf(in.OtherObjects, "other object"), v1alpha1.KindSegmentationProfile, v1alpha1.KindClusterSegmentationProfile)
+		return fmt.Errorf("no profile among the objects in the files (%d); want kind %s or %s",
+			in.OtherObjects, v1alpha1.KindSegmentationProfile, v1alpha1.KindClusterSegmentationProfile)
 	}
 	report, err := checkup.Examine(in)
 	if err != nil {
@@ -84,13 +84,6 @@ func (o *checkCommand) run(ctx context.Context) error {
 		return errNo
 	}
 	return nil
-}
-
-func numberOf(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // least is the least severity that fails; empty for none.

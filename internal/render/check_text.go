@@ -114,10 +114,3 @@ func summary(report *checkup.Report, style Style) string {
 	}
 	return checked + strings.Join(parts, ", ") + "."
 }
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
