@@ -123,7 +123,8 @@ func workloads(place *place) []string {
 	return out
 }
 
-// pod finds one pod. Of several that are alike the names are not kept, but what made them named them after itself.
+// pod finds one pod, alone or among several that are alike. Where their names are not kept, what made them named them after
+// itself.
 func (r resolver) pod(e *end, name string) error {
 	e.Name = "Pod " + name
 	for i := range e.place.Pods {
@@ -134,7 +135,8 @@ func (r resolver) pod(e *end, name string) error {
 	}
 	for i := range e.place.Pods {
 		p := &e.place.Pods[i]
-		if p.Name == "" && mayBeNamed(p, name) {
+		known := slices.Contains(p.Names, name)
+		if known || (p.Name == "" && p.Names == nil && mayBeNamed(p, name)) {
 			one := *p
 			one.Count, one.Name, one.Addresses = 1, name, nil
 			e.pods = append(e.pods, &one)
@@ -165,7 +167,12 @@ func mayBeNamed(pod *snapshot.Pod, name string) bool {
 func podNames(place *place) []string {
 	var out []string
 	for _, p := range place.Pods {
-		if p.Name != "" {
+		switch {
+		case p.Names != nil:
+			for _, name := range p.Names {
+				out = append(out, "pod/"+name)
+			}
+		case p.Name != "":
 			out = append(out, "pod/"+p.Name)
 		}
 	}

@@ -111,7 +111,7 @@ func TestPodsThatAreAlikeAreOneClass(t *testing.T) {
 	second := strings.ReplaceAll(strings.ReplaceAll(strings.Split(running, "\n---\n")[0], "web-6d5f-x", "web-6d5f-y"), "10.0.0.7", "10.0.0.3")
 	pods := clusterOf(inventoryOf(t, running+"\n---\n"+second)).Pods
 	want := []netip.Addr{netip.MustParseAddr("10.0.0.3"), netip.MustParseAddr("10.0.0.7")}
-	if len(pods) != 1 || pods[0].Count != 2 || pods[0].Name != "" || !slices.Equal(pods[0].Addresses, want) {
+	if len(pods) != 1 || pods[0].Count != 2 || pods[0].Name != "" || !slices.Equal(pods[0].Names, []string{"web-6d5f-x", "web-6d5f-y"}) || !slices.Equal(pods[0].Addresses, want) {
 		t.Errorf("got %+v", pods)
 	}
 }

@@ -36,6 +36,7 @@ func (inv *Inventory) pods() []snapshot.Pod {
 	for _, key := range slices.Sorted(maps.Keys(classes)) {
 		p := *classes[key]
 		slices.SortFunc(p.Addresses, netip.Addr.Compare)
+		slices.Sort(p.Names)
 		out = append(out, p)
 	}
 	slices.SortStableFunc(out, comparePods)
@@ -72,8 +73,14 @@ func join(classes map[string]*snapshot.Pod, p snapshot.Pod) {
 	key := p.Namespace + "\x00" + p.ClassKey()
 	class, ok := classes[key]
 	if !ok {
+		if p.Name != "" {
+			p.Names = []string{p.Name}
+		}
 		classes[key] = &p
 		return
+	}
+	if p.Name != "" {
+		class.Names = append(class.Names, p.Name)
 	}
 	class.Name = ""
 	class.Count += p.Count

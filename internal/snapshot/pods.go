@@ -17,7 +17,9 @@ import (
 type Pod struct {
 	Namespace string
 	// Name is empty when it stands for several pods, or for one that does not exist yet.
-	Name   string
+	Name string
+	// Names are those of the pods it stands for, sorted, where they are kept; nil otherwise.
+	Names  []string
 	Labels map[string]string
 	// Ports are those that the containers declare, sorted, each once.
 	Ports []ContainerPort

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"time"
@@ -26,6 +27,8 @@ type demo struct {
 	plane   *harness.ControlPlane
 	manager *harness.Manager
 	client  kubernetes.Interface
+	// plugin is the path of the kubectl plugin.
+	plugin string
 }
 
 // start starts the control plane, without anything of Firebreak.
@@ -73,6 +76,9 @@ func (d *demo) startManager(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := d.installPlugin(ctx); err != nil {
+		return err
+	}
 	return d.timed("Starting the operator", func() error {
 		kubeconfig, err := d.plane.ServiceAccountKubeconfig(ctx, harness.ManagerNamespace, harness.ManagerServiceAccount)
 		if err != nil {
@@ -82,6 +88,16 @@ func (d *demo) startManager(ctx context.Context) error {
 			return err
 		}
 		return d.manager.WaitReady(ctx, managerTimeout)
+	})
+}
+
+// installPlugin builds the kubectl plugin and puts it where kubectl looks for it.
+func (d *demo) installPlugin(ctx context.Context) error {
+	return d.timed("Building the kubectl plugin", func() (err error) {
+		if d.plugin, err = d.plane.BuildPlugin(ctx); err != nil {
+			return err
+		}
+		return os.Setenv("PATH", filepath.Dir(d.plugin)+string(os.PathListSeparator)+os.Getenv("PATH"))
 	})
 }
 
@@ -123,10 +139,12 @@ func (d *demo) waitForUser(ctx context.Context) error {
 	d.heading("Now you")
 	d.say("Everything keeps running. In another terminal:")
 	fmt.Fprintln(d.out)
+	programs := filepath.Dir(d.plugin)
 	if _, err := exec.LookPath("kubectl"); err != nil {
-		fmt.Fprintf(d.out, "    export PATH=%s:$PATH\n", filepath.Join(d.plane.Root(), "bin", "k8s"))
+		programs += ":" + filepath.Join(d.plane.Root(), "bin", "k8s")
 	}
-	fmt.Fprintf(d.out, "    export KUBECONFIG=%s\n    kubectl get firebreak -A\n", kubeconfig)
+	fmt.Fprintf(d.out, "    export PATH=%s:$PATH\n", programs)
+	fmt.Fprintf(d.out, "    export KUBECONFIG=%s\n    kubectl firebreak status -A\n", kubeconfig)
 	d.say("Ctrl-C here stops and removes everything.")
 	select {
 	case <-ctx.Done():

@@ -47,6 +47,14 @@ func (d *demo) foreign(ctx context.Context) error {
 		return err
 	}
 	d.proved("The profile said so %s after the policy was there.", milliseconds(took))
+	d.say("May the frontend reach the database now? A connection needs both ends.")
+	answer, err := d.kubectl(ctx, "firebreak", "explain", "pod/frontend-1", "pod/database-1:5432", "-n", namespace)
+	if err != nil {
+		return err
+	}
+	if err := expect(answer, "DENIED", "allow-all", "SegmentationProfile production/shop"); err != nil {
+		return err
+	}
 	took, err = d.untilIsolated(ctx, metav1.ConditionTrue, func() error {
 		_, err := d.kubectl(ctx, "delete", "networkpolicy", "allow-all", "-n", namespace)
 		return err

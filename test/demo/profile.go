@@ -67,6 +67,14 @@ func (d *demo) profile(ctx context.Context) error {
 	d.say("The team writes down its tiers and who may talk to whom. Everything else is denied, both ways.")
 	d.command("cat", sample)
 	d.output(string(content))
+	d.say("What does that come to? The kubectl plugin draws it, from the file alone.")
+	drawn, err := d.kubectl(ctx, "firebreak", "map", "-f", sample)
+	if err != nil {
+		return err
+	}
+	if err := expect(drawn, "tier database", "api-uses-database", "All else is denied"); err != nil {
+		return err
+	}
 	for _, args := range [][]string{
 		{"apply", "-f", sample},
 		{"wait", "--for=condition=Ready", "--timeout=30s", "segp/shop", "-n", namespace},

@@ -16,18 +16,17 @@ func (c *ControlPlane) Kubectl(ctx context.Context, args ...string) (stdout, std
 	return c.KubectlStdin(ctx, strings.NewReader(""), args...)
 }
 
-// KubectlStdin is Kubectl with something on its standard input, for `-f -`. A later --kubeconfig among args replaces
-// the administrator's.
+// KubectlStdin is Kubectl with something on its standard input, for `-f -`. A --kubeconfig among args replaces the
+// administrator's, which is in the environment: a plugin takes no flags before its name.
 func (c *ControlPlane) KubectlStdin(
 	ctx context.Context, stdin io.Reader, args ...string,
 ) (stdout, stderr string, err error) {
 	var out, errOut bytes.Buffer
-	all := append([]string{"--kubeconfig=" + c.adminKubeconfig()}, args...)
-	cmd := exec.CommandContext(ctx, filepath.Join(c.bin, "kubectl"), all...)
+	cmd := exec.CommandContext(ctx, filepath.Join(c.bin, "kubectl"), args...)
 	cmd.Dir = c.root
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &out, &errOut
 	// Neither the user's discovery cache, which is of other clusters, nor the user's preferences take part.
-	cmd.Env = append(os.Environ(), "KUBECACHEDIR="+filepath.Join(c.dir, "kubectl-cache"), "KUBERC=off")
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+c.adminKubeconfig(), "KUBECACHEDIR="+filepath.Join(c.dir, "kubectl-cache"), "KUBERC=off")
 	if err := cmd.Run(); err != nil {
 		return out.String(), errOut.String(), fmt.Errorf("kubectl %s: %w: %s",
 			strings.Join(args, " "), err, strings.TrimSpace(errOut.String()))
