@@ -15,7 +15,8 @@ func MapMermaid(out io.Writer, g *topology.Graph) error {
 	m.line("flowchart LR")
 	for i, group := range m.Groups {
 		name, details := m.title(group)
-		m.line("  subgraph g%d[\"%s\"]", i+1, m.label(name, []string{details}))
+		// In one line: Mermaid keeps no room for a second.
+		m.line("  subgraph g%d[\"<b>%s</b> %s\"]", i+1, escapeMermaid(name), escapeMermaid(details))
 		for _, box := range m.drawnBoxes(group.ID) {
 			m.box("    ", box)
 		}

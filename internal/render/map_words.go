@@ -50,7 +50,7 @@ func (p *picture) legend() []string {
 		out = append(out, "dashed: a preview, not in force")
 	}
 	if notOpen {
-		out = append(out, "red and dashed: allowed here, but no connection comes about")
+		out = append(out, "red and dashed: the other end denies it, or was not found")
 	}
 	if marked {
 		out = append(out, "red: there is a finding")

@@ -129,11 +129,11 @@ func namespacesOf(names []string, common *v1alpha1.LabelSelector) Namespaces {
 	return Namespaces{Count: len(sorted), Names: sorted[:min(len(sorted), maxNames)], Selector: selectorInWords(common)}
 }
 
-// String returns "namespace a", "namespaces a and b", "240 namespaces, such as a and b", or "no namespace (app=web)".
+// String returns "namespace a", "namespaces a and b", "240 namespaces, such as a and b", or "namespaces with app=web (none known)".
 func (n Namespaces) String() string {
 	switch {
 	case n.Count == 0 && n.Selector != "":
-		return "namespaces with " + n.Selector
+		return "namespaces with " + n.Selector + " (none known)"
 	case n.Count == 0:
 		return "no namespace"
 	case n.Count == 1:
