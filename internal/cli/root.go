@@ -84,6 +84,8 @@ func commands() []func(*shared) *cobra.Command {
 		newMapCommand,
 		newExplainCommand,
 		newCheckCommand,
+		newMatrixCommand,
+		newDiffCommand,
 	}
 }
 

@@ -3,6 +3,7 @@ package connectivity
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/analyzer"
@@ -63,7 +64,8 @@ func (f *field) regions(namespace string, direction networkpolicy.Direction) []r
 	var out []region
 	at := map[string]int{}
 	for _, r := range analyzer.RegionsOf(direction, rules...) {
-		name := r.Name
+		// Names stand in lists, which have commas of their own.
+		name := strings.ReplaceAll(r.Name, ", such as", " such as")
 		if known := names[name]; known != "" {
 			name = known
 		}

@@ -132,9 +132,7 @@ func (f *field) declared(party int) portset.Set {
 func (f *field) findDeclared(party int) portset.Set {
 	var out portset.Set
 	for _, m := range f.parties[party].members {
-		if !m.someday || !m.declared.IsEmpty() {
-			out = out.Union(m.declared)
-		}
+		out = out.Union(m.declared)
 		if m.dns && m.someday {
 			out = out.Union(f.dnsPorts)
 		}

@@ -106,7 +106,7 @@ func Compare(before, after *View, scope Scope) (*Comparison, error) {
 			return nil, fmt.Errorf("trace what changed from %s to %s: %w", c.From, c.To, err)
 		}
 		if at := slices.IndexFunc(out.Turned, func(t Turn) bool { return t.Explains(*c) }); at >= 0 {
-			out.Turned[at].Counts.add(c.Kind)
+			out.Turned[at].note(*c)
 		}
 	}
 	for _, p := range f.parties {
@@ -202,6 +202,8 @@ type Turn struct {
 	Closed bool
 	// Counts are the changes that follow from it.
 	Counts Counts
+	// Causes are the profiles and policies that isolate it, or did.
+	Causes []Cause
 }
 
 // turned returns the namespaces that are isolated in one view, whatever pods may come, and not at all in the other.
@@ -240,11 +242,23 @@ func (w *world) isolation(parties []int) (open, closed bool) {
 	return open, closed
 }
 
+// note counts a change that follows from the turn.
+func (t *Turn) note(c Change) {
+	t.Counts.add(c.Kind)
+	for _, cause := range c.Causes {
+		if t.isCause(cause) && !slices.Contains(t.Causes, cause) {
+			t.Causes = append(t.Causes, cause)
+		}
+	}
+}
+
+func (t Turn) isCause(c Cause) bool {
+	return c.Namespace == t.Namespace && (c.Kind == CauseIsolated || c.Kind == CauseOpened)
+}
+
 func (t Turn) fits(kind ChangeKind) bool { return (kind == Lost || kind == Narrowed) == t.Closed }
 
 // Explains says whether a change follows from the turn.
 func (t Turn) Explains(c Change) bool {
-	return t.fits(c.Kind) && slices.ContainsFunc(c.Causes, func(cause Cause) bool {
-		return cause.Namespace == t.Namespace && (cause.Kind == CauseIsolated || cause.Kind == CauseOpened)
-	})
+	return t.fits(c.Kind) && slices.ContainsFunc(c.Causes, t.isCause)
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"firebreak.dev/firebreak/internal/portset"
 )
 
 // Group is changes that have the same kind, ports and causes: from each of the sources to each of the destinations.
@@ -13,6 +15,31 @@ type Group struct {
 	From, To []Party
 	Ports    Ports
 	Causes   []Cause
+}
+
+// Split takes the changes apart that follow from a turn: what is closed, or open, in groups, with a loss that leaves something
+// counted as a loss of all; what stays open; and the other changes.
+func (t Turn) Split(changes []Change) (groups []Group, stay []Connection, rest []Change) {
+	var mine []Change
+	for _, c := range changes {
+		if !t.Explains(c) {
+			rest = append(rest, c)
+			continue
+		}
+		if !c.Kept.All().IsEmpty() && t.Closed {
+			stay = append(stay, Connection{From: c.From, To: c.To, Ports: c.Kept})
+		}
+		if c.Ports.All().Union(c.Kept.All()).IsAll() {
+			c.Ports = Ports{Allowed: portset.All()}
+		}
+		// The turn is the cause.
+		c.Kind, c.Causes = Lost, nil
+		if !t.Closed {
+			c.Kind = Gained
+		}
+		mine = append(mine, c)
+	}
+	return Groups(mine), stay, rest
 }
 
 // Groups gathers changes into as few groups as come easily: what has one cause is one line to whoever reads it. They are in the

@@ -33,12 +33,16 @@ type member struct {
 	declared portset.Set
 }
 
-// fill gives a view without pods those of the other.
+// fill gives a view without pods those of the other, and notes the ports that they declare.
 func (m *member) fill() {
 	for v := range m.pods {
 		if len(m.pods[v]) == 0 {
 			m.pods[v] = m.pods[1-v]
 		}
+	}
+	if m.someday {
+		// It is taken to have ports of every name, and declares none of them.
+		return
 	}
 	for v := range m.pods {
 		for _, p := range m.pods[v] {

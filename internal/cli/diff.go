@@ -1,0 +1,176 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/connectivity"
+	"firebreak.dev/firebreak/internal/manifests"
+	"firebreak.dev/firebreak/internal/outlook"
+	"firebreak.dev/firebreak/internal/render"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+// diffCommand is `kubectl firebreak diff`.
+type diffCommand struct {
+	*sources
+	enforce bool
+	output  string
+}
+
+func newDiffCommand(s *shared) *cobra.Command {
+	o := &diffCommand{sources: newSources(s)}
+	cmd := &cobra.Command{
+		Use:   "diff (OLD NEW | -f FILE | -k DIRECTORY)",
+		Short: "Show which connections a change opens and closes",
+		Long: `Show which connections a change opens and closes, and why: not which lines of YAML differ.
+
+OLD and NEW are files or directories, such as two checkouts; a directory with a kustomization file is built.
+They are compared without a cluster. With -f or -k, the cluster is compared with itself once these files are
+applied.
+
+A profile in Preview changes no connection; what enforcing it would do is counted besides, and --enforce shows it.
+Exit codes: 0 no connection changes; 1 some do; 2 it could not be told.`,
+		Example: `  # What would this pull request open?
+  kubectl firebreak diff old/manifests new/manifests -o markdown
+
+  # What would applying this file change in the cluster?
+  kubectl firebreak diff -f profile.yaml`,
+		Args: cobra.MaximumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) },
+	}
+	o.addFlags(cmd)
+	_ = cmd.Flags().MarkHidden("live")
+	cmd.Flags().BoolVar(&o.enforce, "enforce", false, "take profiles in Preview as if they were enforced, before and after")
+	addOutput(cmd, &o.output, "text", "json", "yaml", "markdown")
+	return cmd
+}
+
+func (o *diffCommand) run(ctx context.Context, args []string) error {
+	before, after, err := o.clusters(ctx, args)
+	if refused := (errRefused{}); errors.As(err, &refused) {
+		// Of what is refused it cannot be told what it changes.
+		return errors.New(refused.Error())
+	}
+	if err != nil {
+		return err
+	}
+	if o.enforce {
+		before, after = outlook.Enforced(before), outlook.Enforced(after)
+	}
+	d, err := o.compare(before, after)
+	if err != nil {
+		return err
+	}
+	if err := o.print(d); err != nil {
+		return err
+	}
+	if d.Counts.Changed() {
+		return errNo
+	}
+	return nil
+}
+
+// clusters returns what is to be compared.
+func (o *diffCommand) clusters(ctx context.Context, args []string) (before, after *snapshot.Cluster, err error) {
+	switch {
+	case len(args) == 2 && o.files.IsEmpty():
+		if before, err = o.tree(ctx, args[0]); err != nil {
+			return nil, nil, err
+		}
+		after, err = o.tree(ctx, args[1])
+		return before, after, err
+	case len(args) == 0 && !o.files.IsEmpty():
+		o.live = true
+		r, err := o.read(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		return r.BaseCluster(), r.Cluster(), nil
+	}
+	return nil, nil, errors.New("give two files or directories, OLD and NEW, or files to compare the cluster with by -f or -k")
+}
+
+// tree reads one side of a comparison without a cluster.
+func (o *diffCommand) tree(ctx context.Context, name string) (*snapshot.Cluster, error) {
+	s := newSources(o.shared)
+	s.files.Filenames, s.files.Recursive = []string{name}, true
+	if manifests.IsKustomization(name) {
+		s.files.Filenames, s.files.Kustomize = nil, name
+	}
+	r, err := s.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r.Cluster(), nil
+}
+
+func (o *diffCommand) compare(before, after *snapshot.Cluster) (render.Diff, error) {
+	var d render.Diff
+	scope := connectivity.Scope{}
+	if namespace := *o.kubeconfig.Namespace; namespace != "" {
+		scope.Namespaces = []string{namespace}
+	}
+	x, err := viewOf(before, outlook.Settled)
+	if err != nil {
+		return d, fmt.Errorf("before: %w", err)
+	}
+	if !o.live {
+		// The cluster has what its profiles have left; a tree has not.
+		settled, err := outlook.Settled(before)
+		if err != nil {
+			return d, fmt.Errorf("before: %w", err)
+		}
+		after = connectivity.Succeed(settled, after)
+	}
+	y, err := viewOf(after, outlook.Settled)
+	if err != nil {
+		return d, fmt.Errorf("after: %w", err)
+	}
+	if d.Comparison, err = connectivity.Compare(x, y, scope); err != nil {
+		return d, err
+	}
+	if d.Guessed && !o.live {
+		o.noteGuesses()
+	}
+	return d, o.foresee(&d, after, y, scope)
+}
+
+// foresee adds what enforcing the profiles that are in Preview afterwards would do.
+func (o *diffCommand) foresee(d *render.Diff, after *snapshot.Cluster, now *connectivity.View, scope connectivity.Scope) error {
+	for _, p := range after.Profiles {
+		if p.Mode == v1alpha1.ModePreview && !p.Deleting && (len(scope.Namespaces) == 0 || p.Key.Namespace == "" || slices.Contains(scope.Namespaces, p.Key.Namespace)) {
+			d.Previews = append(d.Previews, p.Key)
+		}
+	}
+	if len(d.Previews) == 0 {
+		return nil
+	}
+	enforced, err := viewOf(outlook.Enforced(after), outlook.Settled)
+	if err != nil {
+		return fmt.Errorf("with previews enforced: %w", err)
+	}
+	c, err := connectivity.Compare(now, enforced, scope)
+	if err != nil {
+		return fmt.Errorf("with previews enforced: %w", err)
+	}
+	d.IfEnforced = &c.Counts
+	return nil
+}
+
+func (o *diffCommand) print(d render.Diff) error {
+	switch o.output {
+	case "json":
+		return render.JSON(o.streams.Out, render.NewDiffDocument(d))
+	case "yaml":
+		return render.YAML(o.streams.Out, render.NewDiffDocument(d))
+	case "markdown":
+		return render.DiffMarkdown(o.streams.Out, d)
+	}
+	return render.DiffText(o.streams.Out, d, styleFor(o.streams.Out))
+}

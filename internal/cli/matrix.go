@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"firebreak.dev/firebreak/internal/connectivity"
+	"firebreak.dev/firebreak/internal/inventory"
+	"firebreak.dev/firebreak/internal/outlook"
+	"firebreak.dev/firebreak/internal/render"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+// matrixCommand is `kubectl firebreak matrix`.
+type matrixCommand struct {
+	*sources
+	enforce bool
+	output  string
+}
+
+func newMatrixCommand(s *shared) *cobra.Command {
+	o := &matrixCommand{sources: newSources(s)}
+	cmd := &cobra.Command{
+		Use:   "matrix [-f FILE | -k DIRECTORY]",
+		Short: "Show who can reach whom",
+		Long: `Show who can reach whom: tiers, workloads in no tier, pods of other namespaces, the internet.
+
+It looks at all NetworkPolicies together, whoever wrote them, with the namespace's connections to all that
+it talks to. Pods of one tier or workload are one party. A party without pods is judged by a pod such as its
+selector would choose. Ports are those of the pods, after Services.`,
+		Example: `  # Who may talk to whom in this profile?
+  kubectl firebreak matrix -f config/samples/three-tier.yaml
+
+  # What is possible in the cluster now, as a spreadsheet
+  kubectl firebreak matrix -n production -o csv`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+	}
+	o.addFlags(cmd)
+	o.addAllNamespaces(cmd)
+	cmd.Flags().BoolVar(&o.enforce, "enforce", false, "take profiles in Preview as if they were enforced")
+	addOutput(cmd, &o.output, "text", "csv", "json", "yaml", "markdown")
+	return cmd
+}
+
+func (o *matrixCommand) run(ctx context.Context) error {
+	r, err := o.read(ctx)
+	if err != nil {
+		return err
+	}
+	cluster := r.Cluster()
+	look := outlook.Settled
+	if o.files.IsEmpty() {
+		look = outlook.AsIs
+	}
+	if o.enforce {
+		cluster, look = outlook.Enforced(cluster), outlook.Settled
+	}
+	v, err := viewOf(cluster, look)
+	if err != nil {
+		return err
+	}
+	m, err := connectivity.Table(v, o.scope(r))
+	if err != nil {
+		return err
+	}
+	if m.Guessed && r.Offline {
+		o.noteGuesses()
+	}
+	return o.print(m)
+}
+
+func (o *matrixCommand) print(m *connectivity.Matrix) error {
+	switch o.output {
+	case "csv":
+		return render.MatrixCSV(o.streams.Out, m)
+	case "json":
+		return render.JSON(o.streams.Out, render.NewMatrixDocument(m))
+	case "yaml":
+		return render.YAML(o.streams.Out, render.NewMatrixDocument(m))
+	case "markdown":
+		return render.MatrixMarkdown(o.streams.Out, m)
+	}
+	return render.MatrixText(o.streams.Out, m, styleFor(o.streams.Out))
+}
+
+// viewOf returns a cluster as connections are judged in it.
+func viewOf(cluster *snapshot.Cluster, look func(*snapshot.Cluster) (*outlook.Outlook, error)) (*connectivity.View, error) {
+	o, err := look(cluster)
+	if err != nil {
+		return nil, err
+	}
+	coverage := connectivity.PartOfCluster
+	if _, ok := cluster.Namespace(metav1.NamespaceSystem); ok && len(cluster.Facts.Nodes) > 0 {
+		// Every cluster has it, and whoever may not see all namespaces does not see it.
+		coverage = connectivity.WholeCluster
+	}
+	return connectivity.Of(o, coverage), nil
+}
+
+// scope returns the namespaces that are asked for: that of -n; all with -A and for files alone; those of the files, where they lie
+// over a cluster.
+func (s *sources) scope(r *reading) connectivity.Scope {
+	switch {
+	case s.allNamespaces:
+		return connectivity.Scope{}
+	case *s.kubeconfig.Namespace != "":
+		return connectivity.Scope{Namespaces: []string{r.Namespace}}
+	case r.Offline:
+		return connectivity.Scope{}
+	case s.files.IsEmpty():
+		return connectivity.Scope{Namespaces: []string{r.Namespace}}
+	}
+	var names []string
+	for _, object := range r.Objects {
+		if inventory.IsClusterScoped(object.GroupVersionKind().GroupKind()) {
+			return connectivity.Scope{}
+		}
+		if name := object.GetNamespace(); name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return connectivity.Scope{Namespaces: names}
+}
+
+// noteGuesses says what stands for what the files do not have.
+func (s *shared) noteGuesses() {
+	fmt.Fprintln(s.streams.ErrOut, "Note: namespaces that the files do not have are taken for open, and a tier or peer without pods is judged by a pod such as its selector would choose.")
+}
