@@ -24,7 +24,7 @@ type TierChange struct {
 	Before, After string
 }
 
-// FindingChange is a finding about a profile that came or went.
+// FindingChange is a finding that came or went, about a profile that is there afterwards.
 type FindingChange struct {
 	Profile snapshot.ProfileKey
 	Finding v1alpha1.Finding
@@ -108,9 +108,10 @@ func (f *field) findingChanges() []FindingChange {
 		}
 	}
 	var out []FindingChange
+	stay := f.profiles(1)
 	for v := range found {
 		for c := range found[v] {
-			if !found[1-v][c] {
+			if _, stays := stay[c.Profile]; !found[1-v][c] && stays {
 				c.Gone = v == 0
 				out = append(out, c)
 			}

@@ -275,7 +275,11 @@ func (d Diff) previewInWords() string {
 	if len(names) > 1 {
 		verb = "are"
 	}
-	return fmt.Sprintf("%s %s in Preview, which changes no connection; enforced: %s (see --enforce)", strings.Join(names, ", "), verb, Summary(*d.IfEnforced))
+	would := "enforcing would change none either"
+	if d.IfEnforced.Changed() {
+		would = "enforced: " + Summary(*d.IfEnforced) + " (see --enforce)"
+	}
+	return fmt.Sprintf("%s %s in Preview, which changes no connection; %s", strings.Join(names, ", "), verb, would)
 }
 
 // findingLines says which findings came and went.

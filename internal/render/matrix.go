@@ -132,6 +132,32 @@ func (t *matrixTable) folded() *matrixTable {
 	return &out
 }
 
+// foldNames breaks a list of names into lines of about a width, between names.
+func foldNames(text string, width int) string {
+	if utf8.RuneCountInString(text) <= width {
+		return text
+	}
+	var b strings.Builder
+	column := 0
+	for i, name := range strings.Split(text, ", ") {
+		if i > 0 {
+			b.WriteString(",")
+		}
+		switch n := utf8.RuneCountInString(name); {
+		case i > 0 && column+2+n > width:
+			b.WriteString("\n" + name)
+			column = n
+		case i > 0:
+			b.WriteString(" " + name)
+			column += 2 + n
+		default:
+			b.WriteString(name)
+			column = n
+		}
+	}
+	return b.String()
+}
+
 // foldWords breaks a text into lines of a width, between words.
 func foldWords(text string, width int) string {
 	var lines []string
@@ -269,7 +295,8 @@ func writeMatrixList(b *strings.Builder, m *connectivity.Matrix, namespace strin
 			b.WriteString("  " + style.Faint("reaches nobody") + "\n")
 		}
 		for _, line := range lines {
-			fmt.Fprintf(b, "  → %s  %s\n", line[0], style.Green(line[1]))
+			names := strings.ReplaceAll(foldNames(line[0], maxNames), "\n", "\n    ")
+			fmt.Fprintf(b, "  → %s  %s\n", names, style.Green(line[1]))
 		}
 	}
 	if m.Open != nil {

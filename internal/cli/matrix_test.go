@@ -1,0 +1,45 @@
+package cli
+
+import "testing"
+
+func TestMatrixShowsWhoCanReachWhomInAProfile(t *testing.T) {
+	mustBeGolden(t, "matrix-three-tier",
+		session{args: "matrix -f config/samples/three-tier.yaml"},
+		session{args: "matrix -f config/samples/three-tier.yaml -o csv"},
+		session{args: "matrix -f config/samples/three-tier.yaml -o markdown"},
+		session{args: "matrix -f config/samples/three-tier.yaml -o json"},
+		session{args: "matrix -f config/samples/three-tier.yaml -o yaml"},
+	)
+}
+
+func TestMatrixJudgesNetworkPoliciesThatNoProfileMade(t *testing.T) {
+	mustBeGolden(t, "matrix-policies",
+		session{args: "matrix -f internal/cli/testdata/diff/raw-old"},
+		session{args: "matrix -f internal/cli/testdata/diff/raw-new"},
+		session{args: "matrix -f internal/cli/testdata/diff/rendered.yaml"},
+	)
+}
+
+func TestMatrixTakesPreviewsAsEnforcedWhenToldTo(t *testing.T) {
+	mustBeGolden(t, "matrix-preview",
+		session{args: "matrix -f internal/cli/testdata/diff/preview.yaml"},
+		session{args: "matrix -f internal/cli/testdata/diff/preview.yaml --enforce"},
+	)
+}
+
+func TestMatrixShowsSeveralProfilesAndNamespaces(t *testing.T) {
+	mustBeGolden(t, "matrix-samples",
+		session{args: "matrix -k config/samples"},
+		session{args: "matrix -k config/samples -n production"},
+	)
+}
+
+func TestMatrixSaysWhyItCannotBeDone(t *testing.T) {
+	mustBeGolden(t, "matrix-not-done",
+		session{args: "matrix"},
+		session{args: "matrix production"},
+		session{args: "matrix -f nowhere.yaml"},
+		session{args: "matrix -f internal/cli/testdata/invalid.yaml"},
+		session{args: "matrix --help"},
+	)
+}
