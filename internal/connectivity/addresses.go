@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/analyzer"
 	"firebreak.dev/firebreak/internal/compiler"
 	"firebreak.dev/firebreak/internal/evaluator"
@@ -86,9 +85,9 @@ func (f *field) addressNames(namespace string) map[string]string {
 	for v := range f.views {
 		for _, o := range f.at(v, namespace).outputs {
 			for _, flow := range o.Flows {
-				name := nameOfAddresses(o.Profile.Allow, flow)
+				name := nameOfAddresses(flow)
 				for _, peer := range flow.Peers {
-					if peer.IPBlock != nil && name != "" && !isWritten(o.Profile.Allow, flow.Entry, peer.IPBlock.CIDR) {
+					if peer.IPBlock != nil && name != "" {
 						out[peer.IPBlock.CIDR] = tellingMost(name, out[peer.IPBlock.CIDR])
 					}
 				}
@@ -113,44 +112,19 @@ func tellingMost(a, b string) string {
 	return min(a, b)
 }
 
-// nameOfAddresses returns what the addresses of a flow are that nobody wrote down as such; empty when it is not known.
-func nameOfAddresses(allow []v1alpha1.AllowEntry, flow compiler.Flow) string {
-	if flow.Entry == compiler.EntryDNS {
+// nameOfAddresses returns what the addresses of a flow are, when nobody wrote them down as such; empty otherwise.
+func nameOfAddresses(flow compiler.Flow) string {
+	switch declared := flow.Declared; {
+	case flow.Entry == compiler.EntryDNS:
 		return dnsName
-	}
-	for _, peer := range peersOf(allow, flow.Entry) {
-		switch {
-		case peer.KubeAPIServer != nil:
-			return apiServer
-		case peer.Nodes != nil:
-			return nodes
-		case peer.Service != nil:
-			return "addresses of Service " + peer.Service.Name
-		}
+	case declared.KubeAPIServer != nil:
+		return apiServer
+	case declared.Nodes != nil:
+		return nodes
+	case declared.Service != nil:
+		return "addresses of Service " + declared.Service.Name
 	}
 	return ""
-}
-
-func peersOf(allow []v1alpha1.AllowEntry, entry string) []v1alpha1.Peer {
-	for _, e := range allow {
-		if e.Name == entry {
-			return slices.Concat(e.From, e.To)
-		}
-	}
-	return nil
-}
-
-// isWritten says whether an entry names a range itself.
-func isWritten(allow []v1alpha1.AllowEntry, entry, cidr string) bool {
-	for _, peer := range peersOf(allow, entry) {
-		if peer.IPBlocks != nil && slices.Contains(peer.IPBlocks.CIDRs, cidr) {
-			return true
-		}
-		if prefix, err := netip.ParsePrefix(cidr); peer.Internet != nil && err == nil && prefix.Bits() < 8 {
-			return true
-		}
-	}
-	return false
 }
 
 // withRegions adds the cells of some parties of one namespace with the addresses. Where all addresses fare alike, they are one
