@@ -43,9 +43,11 @@ func newStatusScreen(o *statusCommand, file *os.File) *statusScreen {
 		}
 		return width, height
 	}}
-	fmt.Fprint(s.out, enterScreen)
+	s.enter()
 	return s
 }
+
+func (s *statusScreen) enter() { fmt.Fprint(s.out, enterScreen) }
 
 func (s *statusScreen) show(seen *overview.Overview, failing error) error {
 	s.last = seen

@@ -17,7 +17,7 @@ const (
 	// rests does not keep this machine busy.
 	restFactor = 4
 	// lookAgain is how often to look when nothing changes: ages grow, and a lease runs out.
-	lookAgain = 10 * time.Second
+	lookAgain = 20 * time.Second
 )
 
 // statusView shows an overview, and again what changed in it.
