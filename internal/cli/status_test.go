@@ -33,10 +33,10 @@ func statusInto(output string) (o *statusCommand, stdout, stderr *bytes.Buffer) 
 func TestNamesOfProfilesMayNameTheirKind(t *testing.T) {
 	const namespaced, cluster = v1alpha1.KindSegmentationProfile, v1alpha1.KindClusterSegmentationProfile
 	for arg, want := range map[string]overview.Name{
-		"shop":                                        {Name: "shop"},
-		"segp/shop":                                   {Kind: namespaced, Name: "shop"},
-		"SegmentationProfile/shop":                    {Kind: namespaced, Name: "shop"},
-		"segmentationprofiles.firebreak.dev/shop":     {Kind: namespaced, Name: "shop"},
+		"shop":                     {Name: "shop"},
+		"segp/shop":                {Kind: namespaced, Name: "shop"},
+		"SegmentationProfile/shop": {Kind: namespaced, Name: "shop"},
+		"segmentationprofiles.firebreak.dev/shop": {Kind: namespaced, Name: "shop"},
 		"csegp/baseline":                              {Kind: cluster, Name: "baseline"},
 		"clustersegmentationprofile/baseline":         {Kind: cluster, Name: "baseline"},
 		"clustersegmentationprofiles.firebreak.dev/x": {Kind: cluster, Name: "x"},

@@ -1,6 +1,7 @@
 package plugin_test
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/url"
@@ -24,22 +25,24 @@ type relay struct {
 }
 
 // newRelay listens at an address until it is cut.
-func newRelay(address, target string) *relay {
+func newRelay(ctx context.Context, address, target string) *relay {
 	GinkgoHelper()
-	listener, err := net.Listen("tcp", address)
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", address)
 	Expect(err).NotTo(HaveOccurred())
 	r := &relay{listener: listener, target: target}
-	go r.serve()
+	go r.serve(ctx)
 	return r
 }
 
-func (r *relay) serve() {
+func (r *relay) serve(ctx context.Context) {
+	var dialer net.Dialer
 	for {
 		in, err := r.listener.Accept()
 		if err != nil {
 			return
 		}
-		out, err := net.Dial("tcp", r.target)
+		out, err := dialer.DialContext(ctx, "tcp", r.target)
 		if err != nil {
 			_ = in.Close()
 			continue
@@ -68,7 +71,7 @@ var _ = Describe("status --watch over a connection that breaks", func() {
 		newWell(ctx, namespace, "web")
 		host, err := url.Parse(plane.Config().Host)
 		Expect(err).NotTo(HaveOccurred())
-		through := newRelay("127.0.0.1:0", host.Host)
+		through := newRelay(ctx, "127.0.0.1:0", host.Host)
 		address := through.listener.Addr().String()
 		text, err := os.ReadFile(admin)
 		Expect(err).NotTo(HaveOccurred())
@@ -76,13 +79,13 @@ var _ = Describe("status --watch over a connection that breaks", func() {
 		kubeconfig := filepath.Join(GinkgoT().TempDir(), "kubeconfig")
 		Expect(os.WriteFile(kubeconfig, []byte(strings.ReplaceAll(string(text), host.Host, address)), 0o600)).To(Succeed())
 
-		session := watching(kubeconfig, "-n", namespace)
+		session := watching(ctx, kubeconfig, "-n", namespace)
 		Eventually(session.Out).Should(gbytes.Say(`segp/web +Enforce +True`))
 		through.cut()
 		Eventually(session.Err).Should(gbytes.Say("Note: What is shown may not be current; trying again:"))
 
 		newDeny(ctx, namespace, "meanwhile")
-		through = newRelay(address, host.Host)
+		through = newRelay(ctx, address, host.Host)
 		DeferCleanup(func() { through.cut() })
 		Eventually(session.Out, "60s").Should(gbytes.Say(`segp/meanwhile +Enforce +True`))
 		Expect(session.ExitCode()).To(Equal(-1), "it is still at work")

@@ -19,11 +19,11 @@ import (
 )
 
 // watching starts `kubectl firebreak status --watch`, which goes on until the spec ends.
-func watching(kubeconfig string, args ...string) *gexec.Session {
+func watching(ctx context.Context, kubeconfig string, args ...string) *gexec.Session {
 	GinkgoHelper()
 	kubectl, err := harness.Program("kubectl")
 	Expect(err).NotTo(HaveOccurred())
-	cmd := exec.Command(kubectl, append([]string{"firebreak", "status", "--watch"}, args...)...)
+	cmd := exec.CommandContext(ctx, kubectl, append([]string{"firebreak", "status", "--watch"}, args...)...)
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "PATH="+filepath.Dir(binary)+string(os.PathListSeparator)+os.Getenv("PATH"))
 	session, err := gexec.Start(cmd, GinkgoWriter, GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())
@@ -45,7 +45,7 @@ var _ = Describe("status --watch", func() {
 	It("writes a line for what changes, until it is interrupted", func(ctx SpecContext) {
 		namespace := newNamespace(ctx, nil)
 		web := newWell(ctx, namespace, "web")
-		session := watching(admin, "-n", namespace)
+		session := watching(ctx, admin, "-n", namespace)
 		Eventually(session.Out).Should(gbytes.Say(`PROFILE +MODE +READY .*\nsegp/web +Enforce +True +True +True +True +True +1 `))
 
 		By("when the operator has done something")
@@ -70,7 +70,7 @@ var _ = Describe("status --watch", func() {
 		namespace := newNamespace(ctx, nil)
 		newWell(ctx, namespace, "web")
 		withoutOperator()
-		session := watching(admin, "-n", namespace)
+		session := watching(ctx, admin, "-n", namespace)
 		Eventually(session.Out).Should(gbytes.Say(`segp/web +Enforce +True .* 0 `))
 		Eventually(session.Err).Should(gbytes.Say("No operator seems to be running"))
 		opened(ctx, namespace)
@@ -82,7 +82,7 @@ var _ = Describe("status --watch", func() {
 		newWell(ctx, namespace, "web")
 		viewer := viewerOf(ctx, namespace, "view")
 		Eventually(func() int { return firebreakAs(ctx, viewer, "", "status", "-n", namespace).code }).Should(BeZero())
-		session := watching(viewer, "-n", namespace, "-o", "yaml")
+		session := watching(ctx, viewer, "-n", namespace, "-o", "yaml")
 		Eventually(session.Out).Should(gbytes.Say(`(?s)---\n.*name: web\n.*well: true\n`))
 		newDeny(ctx, namespace, "other")
 		Eventually(session.Out).Should(gbytes.Say(`(?s)---\n.*name: other\n`))
@@ -92,7 +92,7 @@ var _ = Describe("status --watch", func() {
 
 	It("waits for the first profile", func(ctx SpecContext) {
 		namespace := newNamespace(ctx, nil)
-		session := watching(admin, "-n", namespace)
+		session := watching(ctx, admin, "-n", namespace)
 		Eventually(session.Err).Should(gbytes.Say("No profiles found in namespace " + namespace))
 		newDeny(ctx, namespace, "web")
 		Eventually(session.Out).Should(gbytes.Say(`PROFILE +MODE.*\nsegp/web +Enforce `))
