@@ -115,7 +115,7 @@ func worldOf(r *reading) (explanation.World, error) {
 		look = outlook.Settled
 	}
 	found, err := look(r.Cluster())
-	return explanation.World{Outlook: found, Partial: r.Offline, Settled: settled}, err
+	return explanation.World{Outlook: found, Partial: r.Offline || r.Partial, Settled: settled}, err
 }
 
 func (o *explainCommand) print(answer explanation.Explanation) error {

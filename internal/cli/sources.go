@@ -109,6 +109,8 @@ type reading struct {
 	Problems []manifests.Problem
 	// Offline: no cluster was looked at.
 	Offline bool
+	// Partial: not all of the cluster may be seen.
+	Partial bool
 	// AssumedDNS: nothing said where the cluster's DNS is, so that the usual place is assumed.
 	AssumedDNS bool
 	options    snapshot.Options
@@ -154,7 +156,7 @@ func (s *sources) readLenient(ctx context.Context, namespaces ...string) (*readi
 	if err != nil {
 		return nil, err
 	}
-	r.Base = found.Inventory
+	r.Base, r.Partial = found.Inventory, len(found.Partial) > 0
 	r.Inventory = r.Inventory.Over(r.Base)
 	if slices.Contains(found.Partial, "services") {
 		r.AssumedDNS = assumeDNS(r.Inventory, s.options)

@@ -248,6 +248,13 @@ func (w *writer) rule(x *explainer, s *side) {
 	slices.SortStableFunc(policies, func(a, b *networkingv1.NetworkPolicy) int { return requirements(b) - requirements(a) })
 	policy, other := policies[0], x.peer(s)
 	name := policy.Namespace + "/" + policy.Name
+	if about := s.end.place.policy(policy); about.State == StateLeaving {
+		w.out = append(w.out, Remedy{
+			Kind: RemedyAdvice, Direction: s.direction, Policy: name,
+			Note: fmt.Sprintf("NetworkPolicy %s goes with %s; ask again when it is gone.", name, about.Profile),
+		})
+		return
+	}
 	if other.rule == nil {
 		w.out = append(w.out, Remedy{
 			Kind: RemedyAdvice, Direction: s.direction, Policy: name,

@@ -89,9 +89,10 @@ func (x *explainer) side(sc *scenario, direction networkpolicy.Direction, e, oth
 func (x *explainer) keeper(s *side) *membership {
 	var found []membership
 	for _, policy := range s.isolating {
-		key, uid, ours := plan.Owner(policy)
+		// A profile that was created again adopts the policies of the former one of its name.
+		key, _, ours := plan.Owner(policy)
 		o := s.end.place.output(key)
-		if !ours || o == nil || (uid != "" && uid != o.Profile.UID) || o.Disposition == compiler.Remove || o.Disposition == compiler.Release {
+		if !ours || o == nil || o.Disposition == compiler.Remove || o.Disposition == compiler.Release {
 			continue
 		}
 		tier, _ := s.tierIn(o)
