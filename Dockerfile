@@ -9,7 +9,10 @@ COPY controllers controllers
 COPY internal internal
 ARG TARGETOS
 ARG TARGETARCH
-RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -ldflags="-s -w" -o /manager ./cmd/manager
+# What the operator says its version is; without it, that of the module.
+ARG VERSION
+RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath \
+  -ldflags="-s -w -X firebreak.dev/firebreak/internal/version.stamped=$VERSION" -o /manager ./cmd/manager
 
 # No shell, no package manager, no root.
 FROM gcr.io/distroless/static:nonroot

@@ -5,13 +5,21 @@ SHELL := bash
 
 # The image that `image` builds and `deploy` installs.
 IMG ?= firebreak-controller:latest
+# The version that programs say they are; without git, that of the module.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+# Without symbols, which nobody debugs a static program with.
+LDFLAGS = -s -w -X firebreak.dev/firebreak/internal/version.stamped=$(VERSION)
+# What the archives of the kubectl plugin are built for, and where people find them.
+PLUGIN_PLATFORMS = darwin_amd64 darwin_arm64 linux_amd64 linux_arm64 windows_amd64 windows_arm64
+HOMEPAGE ?= https://firebreak.dev/firebreak
+DOWNLOADS ?= $(HOMEPAGE)/releases/download/$(VERSION)
 # How long `fuzz` spends on each fuzz target.
 FUZZTIME ?= 30s
 # The kubectl that install and deploy use. It talks to whatever cluster your kubeconfig points at.
 KUBECTL ?= kubectl
 
 # TEST_MODULES are those with tests, which "./..." does not reach.
-TEST_MODULES = test/witness
+TEST_MODULES = test/witness .ci/krew
 GO_MODULES = $(patsubst %/go.mod,%,$(patsubst go.mod,./go.mod,$(shell git ls-files '*go.mod')))
 
 ##@ Use
@@ -168,12 +176,25 @@ bin/crd-ref-docs: .ci/docs/go.mod .ci/docs/go.sum
 ##@ Build and install
 
 .PHONY: build
-build: ## Build the operator into bin/
-	CGO_ENABLED=0 go build -trimpath -o bin/manager ./cmd/manager
+build: ## Build the operator and the kubectl plugin into bin/
+	CGO_ENABLED=0 go build -trimpath -ldflags="$(LDFLAGS)" -o bin/ ./cmd/manager ./cmd/kubectl-firebreak
+
+.PHONY: plugin-archives
+plugin-archives: ## Cross-compile the kubectl plugin and pack it for krew into bin/dist/; needs VERSION=v0.1.0
+	@case "$(VERSION)" in v[0-9]*.[0-9]*.[0-9]*) ;; *) echo "Give a version: make plugin-archives VERSION=v0.1.0" >&2; exit 2 ;; esac
+	@rm -rf bin/dist bin/plugin-platforms && mkdir -p bin/dist
+	@for platform in $(PLUGIN_PLATFORMS); do \
+	  echo "building for $$platform"; \
+	  export GOOS=$${platform%_*} GOARCH=$${platform#*_}; \
+	  CGO_ENABLED=0 go build -trimpath -ldflags="$(LDFLAGS)" -o "bin/plugin-platforms/$$platform/" ./cmd/kubectl-firebreak; \
+	done
+	@cd .ci/krew && go run . -version="$(VERSION)" -homepage="$(HOMEPAGE)" -downloads="$(DOWNLOADS)" \
+	  -binaries=../../bin/plugin-platforms -license=../../LICENSE -completion=../../config/krew/kubectl_complete-firebreak \
+	  -template=../../config/krew/firebreak.yaml.tmpl -out=../../bin/dist
 
 .PHONY: image
 image: ## Build the container image IMG (firebreak-controller:latest)
-	docker build --tag $(IMG) .
+	docker build --build-arg VERSION="$(VERSION)" --tag $(IMG) .
 
 .PHONY: install
 install: ## Install the CRDs into the cluster of your kubeconfig

@@ -11,12 +11,13 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"firebreak.dev/firebreak/internal/cli"
+	"firebreak.dev/firebreak/internal/version"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
-	code := cli.Run(ctx, os.Args[1:], version(), streams)
+	code := cli.Run(ctx, os.Args[1:], version.String(), streams)
 	stop()
 	os.Exit(code)
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"runtime/debug"
 
 	"github.com/go-logr/logr"
 )
@@ -19,12 +18,4 @@ func newLogger(format string, verbosity int, out io.Writer) (logr.Logger, error)
 		return logr.FromSlogHandler(slog.NewTextHandler(out, level)), nil
 	}
 	return logr.Logger{}, fmt.Errorf("--log-format is %q; want json or text", format)
-}
-
-// version is the version of the module, as the Go toolchain recorded it.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		return info.Main.Version
-	}
-	return "unknown"
 }

@@ -19,6 +19,7 @@ import (
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/controllers"
 	"firebreak.dev/firebreak/internal/metrics"
+	"firebreak.dev/firebreak/internal/version"
 )
 
 func main() {
@@ -46,7 +47,7 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	logger.Info("Starting Firebreak", "version", version(), "protectedNamespaces", o.cluster.ProtectedNamespaces, "previewOnly", o.cluster.PreviewOnly)
+	logger.Info("Starting Firebreak", "version", version.String(), "protectedNamespaces", o.cluster.ProtectedNamespaces, "previewOnly", o.cluster.PreviewOnly)
 	// SIGTERM ends the work at hand, gives the lease back, and returns.
 	if err := mgr.Start(ctrl.SetupSignalHandler()); err != nil {
 		return fmt.Errorf("run the manager: %w", err)
@@ -73,7 +74,7 @@ func newManager(o options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := ctrlmetrics.Registry.Register(metrics.NewBuildInfo(version())); err != nil {
+	if err := ctrlmetrics.Registry.Register(metrics.NewBuildInfo(version.String())); err != nil {
 		return nil, fmt.Errorf("register the metrics: %w", err)
 	}
 	cached, err := controllers.CacheOptions()

@@ -47,7 +47,7 @@ func Run(ctx context.Context, args []string, version string, streams genericioop
 
 func newRootCommand(version string, streams genericiooptions.IOStreams) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "firebreak",
+		Use:   "kubectl-firebreak",
 		Short: "See what segmentation profiles mean, before and after they are applied",
 		Long: `See what segmentation profiles mean, before and after they are applied.
 
@@ -71,7 +71,7 @@ Exit codes: 0 all is well; 1 the answer is no (refused, found, changed); 2 it co
 	for _, newCommand := range commands() {
 		cmd.AddCommand(newCommand(shared))
 	}
-	cmd.AddCommand(newVersionCommand(version, streams), newOptionsCommand(streams))
+	cmd.AddCommand(newVersionCommand(shared, version), newOptionsCommand(streams))
 	cmd.SetUsageTemplate(usageTemplate)
 	return cmd
 }
@@ -121,17 +121,6 @@ func newOptionsCommand(streams genericiooptions.IOStreams) *cobra.Command {
 		Args:  cobra.NoArgs,
 		Run: func(cmd *cobra.Command, _ []string) {
 			fmt.Fprint(streams.Out, "All commands take these flags:\n\n", cmd.Root().PersistentFlags().FlagUsages())
-		},
-	}
-}
-
-func newVersionCommand(version string, streams genericiooptions.IOStreams) *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version of the plugin",
-		Args:  cobra.NoArgs,
-		Run: func(*cobra.Command, []string) {
-			fmt.Fprintln(streams.Out, version)
 		},
 	}
 }
