@@ -32,8 +32,8 @@ type versionCommand struct {
 // versions is what the command prints as JSON or YAML.
 type versions struct {
 	Plugin version.Info `json:"plugin"`
-	// Operators are those of the cluster; nil when that is not known, empty when there is none.
-	Operators []operator `json:"operators"`
+	// Operators are those of the cluster; nil, and left out, when that is not known; empty when there is none.
+	Operators []operator `json:"operators,omitzero"`
 }
 
 // operator is an operator in the cluster, as its Deployment says.

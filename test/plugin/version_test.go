@@ -49,7 +49,9 @@ var _ = Describe("completion", func() {
 
 	It("works in bash for the program itself", func(ctx SpecContext) {
 		got := onPath(ctx, []string{filepath.Dir(binary)}, "bash", "--norc", "-c", `source <(kubectl-firebreak completion bash)
-			COMP_WORDS=(kubectl-firebreak ren) COMP_CWORD=1 COMP_LINE='kubectl-firebreak ren' COMP_POINT=21 COMP_TYPE=9
+			# What the script takes from the package bash-completion.
+			_get_comp_words_by_ref() { cur=ren prev=kubectl-firebreak words=(kubectl-firebreak ren) cword=1; }
+			COMP_TYPE=9
 			__start_kubectl-firebreak kubectl-firebreak ren kubectl-firebreak
 			echo "${COMPREPLY[@]}"`)
 		Expect(got.stdout).To(HavePrefix("render"), got.stderr)
