@@ -26,7 +26,7 @@ var errNo = errors.New("the answer is no")
 
 // Run runs the plugin with arguments, without its own name, and returns its exit code.
 func Run(ctx context.Context, args []string, version string, streams genericiooptions.IOStreams) int {
-	cmd := newRootCommand(version, streams)
+	cmd := newRootCommand(version, streams) //nolint:contextcheck // cobra hands the context to commands when they run
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
 	switch {
