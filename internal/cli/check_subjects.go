@@ -19,7 +19,7 @@ import (
 // checkupOf takes apart what was read: the profiles of the files with what the API server would say to each, and all that
 // they are judged by.
 func (o *checkCommand) checkupOf(ctx context.Context, r *reading) (checkup.Input, error) {
-	server, err := schema.New()
+	server, err := schemaServer()
 	if err != nil {
 		return checkup.Input{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -21,6 +22,11 @@ type errRefused struct{ problems []error }
 // Error implements error.
 func (e errRefused) Error() string { return errors.Join(e.problems...).Error() }
 
+// schemaServer is kept for as long as the program runs: preparing it takes longer than all else that is done with files.
+//
+//nolint:gochecknoglobals // it never changes
+var schemaServer = sync.OnceValues(schema.New)
+
 // refusals returns why profiles of the files would be refused: in the words of the API server, or, where it would take them,
 // in those of the operator. Nil when none would be.
 func (r *reading) refusals(ctx context.Context) error {
@@ -28,7 +34,7 @@ func (r *reading) refusals(ctx context.Context) error {
 	for _, p := range r.Problems {
 		problems = append(problems, p)
 	}
-	server, err := schema.New()
+	server, err := schemaServer()
 	if err != nil {
 		return err
 	}
