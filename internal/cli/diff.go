@@ -55,7 +55,7 @@ func (o *diffCommand) run(ctx context.Context, args []string) error {
 	before, after, err := o.clusters(ctx, args)
 	if refused := (errRefused{}); errors.As(err, &refused) {
 		// Of what is refused it cannot be told what it changes.
-		return errors.New(refused.Error())
+		return errUntold{refused}
 	}
 	if err != nil {
 		return err

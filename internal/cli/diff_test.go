@@ -81,6 +81,7 @@ func TestDiffSaysWhyItCannotBeDone(t *testing.T) {
 		session{args: "diff " + sample + sample + "-f " + sample},
 		session{args: "diff nowhere " + sample},
 		session{args: "diff " + sample + "internal/cli/testdata/invalid.yaml"},
+		session{args: "diff " + sample + "internal/cli/testdata/shapes.yaml"},
 		session{args: "diff -f " + sample},
 		session{args: "diff --help"},
 	)

@@ -68,8 +68,27 @@ func (o *matrixCommand) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if m.IsEmpty() {
+		return o.empty(r, m)
+	}
 	if m.Guessed && r.Offline {
 		o.noteGuesses()
+	}
+	return o.print(m)
+}
+
+// empty says that there is nothing to judge, which is not the same as that nothing is allowed.
+func (o *matrixCommand) empty(r *reading, m *connectivity.Matrix) error {
+	where := ""
+	if !o.allNamespaces && (!r.Offline || *o.kubeconfig.Namespace != "") {
+		where = " in namespace " + r.Namespace
+	}
+	if r.Offline {
+		return fmt.Errorf("no profiles, NetworkPolicies or workloads in the files%s", where)
+	}
+	fmt.Fprintf(o.streams.ErrOut, "No profiles, NetworkPolicies or pods found%s.\n", where)
+	if o.output == "text" || o.output == "markdown" {
+		return nil
 	}
 	return o.print(m)
 }

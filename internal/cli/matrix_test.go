@@ -40,6 +40,17 @@ func TestMatrixSaysWhyItCannotBeDone(t *testing.T) {
 		session{args: "matrix production"},
 		session{args: "matrix -f nowhere.yaml"},
 		session{args: "matrix -f internal/cli/testdata/invalid.yaml"},
+		session{args: "matrix -f internal/cli/testdata/shapes.yaml"},
+		session{args: "matrix -f /dev/null"},
+		session{args: "matrix -f config/samples/three-tier.yaml -n elsewhere"},
 		session{args: "matrix --help"},
+	)
+}
+
+func TestMatrixSaysThatNamespacesWithoutPoliciesAreOpen(t *testing.T) {
+	mustBeGolden(t, "matrix-open",
+		session{args: "matrix -f internal/cli/testdata/open.yaml"},
+		session{args: "matrix -f internal/cli/testdata/open.yaml -f config/samples/three-tier.yaml"},
+		session{args: "matrix -f internal/cli/testdata/open.yaml -n team-a"},
 	)
 }

@@ -22,6 +22,12 @@ type errRefused struct{ problems []error }
 // Error implements error.
 func (e errRefused) Error() string { return errors.Join(e.problems...).Error() }
 
+// errUntold says that a question has no answer, because files have what a cluster would not take.
+type errUntold struct{ refused errRefused }
+
+// Error implements error.
+func (e errUntold) Error() string { return e.refused.Error() }
+
 // schemaServer is kept for as long as the program runs: preparing it takes longer than all else that is done with files.
 //
 //nolint:gochecknoglobals // it never changes
@@ -31,7 +37,12 @@ var schemaServer = sync.OnceValues(schema.New)
 // in those of the operator. Nil when none would be.
 func (r *reading) refusals(ctx context.Context) error {
 	var problems []error
+	unreadable := map[manifests.Source]error{}
 	for _, p := range r.Problems {
+		if p.Object != nil && isServed(p.Object.Unstructured) {
+			unreadable[p.Object.Source] = p
+			continue
+		}
 		problems = append(problems, p)
 	}
 	server, err := schemaServer()
@@ -40,7 +51,12 @@ func (r *reading) refusals(ctx context.Context) error {
 	}
 	for _, o := range r.Objects {
 		if server.Serves(o.GroupVersionKind()) {
-			problems = append(problems, refusal(ctx, server, o)...)
+			found := refusal(ctx, server, o)
+			if p := unreadable[o.Source]; p != nil && len(found) == 0 {
+				// The API server's words, where it has any, say more.
+				found = append(found, p)
+			}
+			problems = append(problems, found...)
 		}
 	}
 	if len(problems) > 0 {

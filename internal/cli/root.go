@@ -35,14 +35,21 @@ func Run(ctx context.Context, args []string, version string, streams genericioop
 	case errors.Is(err, errNo):
 		return exitNo
 	case errors.As(err, &errRefused{}):
-		// One line each, so that editors and CI find the places.
-		for line := range strings.SplitSeq(err.Error(), "\n") {
-			fmt.Fprintln(streams.ErrOut, "error:", line)
-		}
+		printPlaces(streams, err)
 		return exitNo
+	case errors.As(err, &errUntold{}):
+		printPlaces(streams, err)
+		return exitNotDone
 	}
 	fmt.Fprintln(streams.ErrOut, "error:", err)
 	return exitNotDone
+}
+
+// printPlaces prints what is wrong in files, one line each, so that editors and CI find the places.
+func printPlaces(streams genericiooptions.IOStreams, err error) {
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		fmt.Fprintln(streams.ErrOut, "error:", line)
+	}
 }
 
 func newRootCommand(version string, streams genericiooptions.IOStreams) *cobra.Command {

@@ -34,7 +34,8 @@ func (f *field) withAddresses() {
 	hasDNS := false
 	for i, p := range f.parties {
 		if p.Inside {
-			inside[p.Namespace] = append(inside[p.Namespace], i)
+			namespace := p.members[0].namespace
+			inside[namespace] = append(inside[namespace], i)
 		}
 		hasDNS = hasDNS || p.Kind == KindDNS
 	}

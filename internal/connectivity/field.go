@@ -217,9 +217,13 @@ func (f *field) gatherOthers() {
 		complete = complete && v.Complete
 	}
 	name := "pods of other namespaces"
-	switch n := len(f.merged); {
+	switch n, alone := len(f.merged), len(f.members) == 0; {
 	case complete && n == 0:
 		return
+	case alone && complete:
+		name = fmt.Sprintf("pods of all %d namespaces", n)
+	case alone && n > 0:
+		name = "pods of all namespaces"
 	case complete && n == 1:
 		name = "pods of 1 other namespace"
 	case complete:

@@ -32,6 +32,12 @@ type Matrix struct {
 	Guessed bool
 }
 
+// IsEmpty says whether nothing is known of what was asked for: no pods, and nothing that selects any. It is then not known either
+// who can reach whom.
+func (m *Matrix) IsEmpty() bool {
+	return !slices.ContainsFunc(m.Parties, func(p Party) bool { return p.Inside })
+}
+
 // Open is parties of which nothing isolates the egress, and parties of which nothing isolates the ingress.
 type Open struct {
 	From, To []Party

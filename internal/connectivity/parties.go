@@ -38,7 +38,8 @@ func (f *field) partyOf(m *member) (p *party, formerKey string) {
 	case m.dns && (!p.Inside || f.scope.isAll()):
 		p.Party, formerKey = Party{Key: "dns", Kind: KindDNS, Name: dnsName, Someday: m.someday}, "dns"
 	case m.others:
-		p.Kind, p.Namespace, p.Inside = KindOthers, "", false
+		// Where all namespaces are asked for, those that it stands for are among them.
+		p.Kind, p.Namespace, p.Inside = KindOthers, "", f.scope.isAll() && len(f.merged) > 0
 		p.Key, p.Name = "others", m.name
 	case m.namespace == elsewhere:
 		p.Name, p.Namespace = p.Name+" in any namespace", ""

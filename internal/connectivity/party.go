@@ -60,17 +60,17 @@ func (p Party) In(namespace string) string {
 	return name
 }
 
-// rank orders parties: those that were asked for, other pods, DNS, addresses.
+// rank orders parties: those that were asked for, other pods, other namespaces, DNS, addresses.
 func (p Party) rank() int {
 	switch {
+	case p.Kind == KindOthers:
+		return 2
 	case p.Inside:
 		return 0
 	case p.Kind == KindDNS:
 		return 3
 	case p.Kind == KindAddresses:
 		return 4
-	case p.Kind == KindOthers:
-		return 2
 	}
 	return 1
 }

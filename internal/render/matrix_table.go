@@ -120,11 +120,11 @@ func isRow(p connectivity.Party) bool {
 // partyKey identifies a party among others of one answer.
 func partyKey(p connectivity.Party) string { return p.Key + "\x00" + p.Was }
 
-// onlyNamespace returns the namespace of the parties that were asked for; empty when there are several.
+// onlyNamespace returns the namespace of the parties that were asked for by name; empty when there are several.
 func onlyNamespace(parties []connectivity.Party) string {
 	var names []string
 	for _, p := range parties {
-		if p.Inside && !slices.Contains(names, p.Namespace) {
+		if p.Inside && p.Kind != connectivity.KindOthers && !slices.Contains(names, p.Namespace) {
 			names = append(names, p.Namespace)
 		}
 	}
