@@ -212,24 +212,31 @@ func (f *field) gatherRest(groups map[string][2][]group) {
 
 // gatherOthers adds a pod that stands for those of all other namespaces, where there are such.
 func (f *field) gatherOthers() {
-	complete := true
+	coverage := WholeCluster
 	for _, v := range f.views {
-		complete = complete && v.Complete
+		if !v.Complete {
+			coverage = PartOfCluster
+		}
 	}
-	name := "pods of other namespaces"
+	if coverage == PartOfCluster || len(f.merged) > 0 {
+		f.addGeneric(elsewhere, &member{id: "others", name: f.othersInWords(coverage), others: true})
+	}
+}
+
+// othersInWords names the pods of the namespaces that are not shown one by one.
+func (f *field) othersInWords(coverage Coverage) string {
 	switch n, alone := len(f.merged), len(f.members) == 0; {
-	case complete && n == 0:
-		return
-	case alone && complete:
-		name = fmt.Sprintf("pods of all %d namespaces", n)
+	case alone && n > 0 && coverage == WholeCluster:
+		return fmt.Sprintf("pods of all %d namespaces", n)
 	case alone && n > 0:
-		name = "pods of all namespaces"
-	case complete && n == 1:
-		name = "pods of 1 other namespace"
-	case complete:
-		name = fmt.Sprintf("pods of %d other namespaces", n)
+		return "pods of all namespaces"
+	case coverage == PartOfCluster:
+		return "pods of other namespaces"
+	case n == 1:
+		return "pods of 1 other namespace"
+	default:
+		return fmt.Sprintf("pods of %d other namespaces", n)
 	}
-	f.addGeneric(elsewhere, &member{id: "others", name: name, others: true})
 }
 
 // hasKnown says whether some view knows pods in a namespace that policies govern.
