@@ -24,7 +24,7 @@ func mustSettle(t *testing.T, c *snapshot.Cluster) *outlook.Outlook {
 }
 
 // cases is how many random clusters a test draws.
-const cases = 300
+const cases = 120
 
 func TestThePictureHasWhatPoliciesOpenAndNoMore(t *testing.T) {
 	seed := rand.Uint64()
