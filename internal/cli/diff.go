@@ -61,7 +61,7 @@ func (o *diffCommand) run(ctx context.Context, args []string) error {
 		return err
 	}
 	if o.enforce {
-		before, after = outlook.Enforced(before), outlook.Enforced(after)
+		before, after = before.enforced(), after.enforced()
 	}
 	d, err := o.compare(before, after)
 	if err != nil {
@@ -77,11 +77,11 @@ func (o *diffCommand) run(ctx context.Context, args []string) error {
 }
 
 // clusters returns what is to be compared.
-func (o *diffCommand) clusters(ctx context.Context, args []string) (before, after *snapshot.Cluster, err error) {
+func (o *diffCommand) clusters(ctx context.Context, args []string) (before, after scene, err error) {
 	switch {
 	case len(args) == 2 && o.files.IsEmpty():
 		if before, err = o.tree(ctx, args[0]); err != nil {
-			return nil, nil, err
+			return before, after, err
 		}
 		after, err = o.tree(ctx, args[1])
 		return before, after, err
@@ -89,15 +89,15 @@ func (o *diffCommand) clusters(ctx context.Context, args []string) (before, afte
 		o.live = true
 		r, err := o.read(ctx)
 		if err != nil {
-			return nil, nil, err
+			return before, after, err
 		}
-		return r.BaseCluster(), r.Cluster(), nil
+		return r.scene(r.Base), r.scene(r.Inventory), nil
 	}
-	return nil, nil, errors.New("give two files or directories, OLD and NEW, or files to compare the cluster with by -f or -k")
+	return before, after, errors.New("give two files or directories, OLD and NEW, or files to compare the cluster with by -f or -k")
 }
 
 // tree reads one side of a comparison without a cluster.
-func (o *diffCommand) tree(ctx context.Context, name string) (*snapshot.Cluster, error) {
+func (o *diffCommand) tree(ctx context.Context, name string) (scene, error) {
 	s := newSources(o.shared)
 	s.files.Filenames, s.files.Recursive = []string{name}, true
 	if manifests.IsKustomization(name) {
@@ -105,16 +105,21 @@ func (o *diffCommand) tree(ctx context.Context, name string) (*snapshot.Cluster,
 	}
 	r, err := s.read(ctx)
 	if err != nil {
-		return nil, err
+		return scene{}, err
 	}
-	return r.Cluster(), nil
+	return r.scene(r.Inventory), nil
 }
 
-func (o *diffCommand) compare(before, after *snapshot.Cluster) (render.Diff, error) {
+func (o *diffCommand) compare(before, after scene) (render.Diff, error) {
 	var d render.Diff
 	scope := connectivity.Scope{}
 	if namespace := *o.kubeconfig.Namespace; namespace != "" {
 		scope.Namespaces = []string{namespace}
+	}
+	if !o.live {
+		if err := mustHave(scope, before, after); err != nil {
+			return d, err
+		}
 	}
 	x, err := viewOf(before, outlook.Settled)
 	if err != nil {
@@ -122,11 +127,14 @@ func (o *diffCommand) compare(before, after *snapshot.Cluster) (render.Diff, err
 	}
 	if !o.live {
 		// The cluster has what its profiles have left; a tree has not.
-		settled, err := outlook.Settled(before)
+		settled, err := outlook.Settled(before.Cluster)
 		if err != nil {
 			return d, fmt.Errorf("before: %w", err)
 		}
-		after = connectivity.Succeed(settled, after)
+		if p, ok := changesUnseen(before, after); ok {
+			return d, fmt.Errorf("%s changes, and acts in no namespace that is known; give the Namespaces with their labels in both trees, or compare with the cluster by -f", p)
+		}
+		after.Cluster = connectivity.Succeed(settled, after.Cluster)
 	}
 	y, err := viewOf(after, outlook.Settled)
 	if err != nil {
@@ -141,8 +149,42 @@ func (o *diffCommand) compare(before, after *snapshot.Cluster) (render.Diff, err
 	return d, o.foresee(&d, after, y, scope)
 }
 
+// mustHave returns an error when neither tree has anything in a namespace that was asked for: that no connection changed would be
+// about a slip of the pen.
+func mustHave(scope connectivity.Scope, before, after scene) error {
+	for _, name := range scope.Namespaces {
+		_, was := before.Namespace(name)
+		if _, is := after.Namespace(name); !was && !is {
+			return fmt.Errorf("the files have nothing in namespace %s", name)
+		}
+	}
+	return nil
+}
+
+// changesUnseen finds a cluster profile that the trees do not agree about and that acts in no namespace of theirs: which connections
+// that changes cannot be told.
+func changesUnseen(before, after scene) (snapshot.ProfileKey, bool) {
+	acts := func(p snapshot.Profile) bool {
+		return slices.ContainsFunc([]scene{before, after}, func(s scene) bool {
+			return slices.ContainsFunc(s.Namespaces, func(ns snapshot.Namespace) bool {
+				selected, err := p.Selects(ns)
+				return err == nil && selected && !s.Options.Protected(ns.Name)
+			})
+		})
+	}
+	for _, pair := range [][2]scene{{before, after}, {after, before}} {
+		for _, p := range pair[0].Profiles {
+			same := func(q snapshot.Profile) bool { return q.Key == p.Key && q.SameSpec(p) }
+			if p.Key.Namespace == "" && !slices.ContainsFunc(pair[1].Profiles, same) && !acts(p) {
+				return p.Key, true
+			}
+		}
+	}
+	return snapshot.ProfileKey{}, false
+}
+
 // foresee adds what enforcing the profiles that are in Preview afterwards would do.
-func (o *diffCommand) foresee(d *render.Diff, after *snapshot.Cluster, now *connectivity.View, scope connectivity.Scope) error {
+func (o *diffCommand) foresee(d *render.Diff, after scene, now *connectivity.View, scope connectivity.Scope) error {
 	for _, p := range after.Profiles {
 		if p.Mode == v1alpha1.ModePreview && !p.Deleting && (len(scope.Namespaces) == 0 || p.Key.Namespace == "" || slices.Contains(scope.Namespaces, p.Key.Namespace)) {
 			d.Previews = append(d.Previews, p.Key)
@@ -151,7 +193,7 @@ func (o *diffCommand) foresee(d *render.Diff, after *snapshot.Cluster, now *conn
 	if len(d.Previews) == 0 {
 		return nil
 	}
-	enforced, err := viewOf(outlook.Enforced(after), outlook.Settled)
+	enforced, err := viewOf(after.enforced(), outlook.Settled)
 	if err != nil {
 		return fmt.Errorf("with previews enforced: %w", err)
 	}

@@ -86,3 +86,22 @@ func TestDiffSaysWhyItCannotBeDone(t *testing.T) {
 		session{args: "diff --help"},
 	)
 }
+
+func TestDiffTakesFilesWithANodeForAPartOfACluster(t *testing.T) {
+	mustBeGolden(t, "diff-node", session{args: "diff internal/cli/testdata/diff/node-old.yaml internal/cli/testdata/diff/node-new.yaml"})
+}
+
+func TestDiffSaysWhenPodsLeavePoliciesForTheHostNetwork(t *testing.T) {
+	mustBeGolden(t, "diff-host-network",
+		session{args: "diff internal/cli/testdata/diff/pod-network.yaml internal/cli/testdata/diff/host-network.yaml"},
+		session{args: "diff internal/cli/testdata/diff/host-network.yaml internal/cli/testdata/diff/pod-network.yaml"},
+		session{args: "diff internal/cli/testdata/diff/pod-network.yaml internal/cli/testdata/diff/pod-network.yaml -n typo"},
+	)
+}
+
+func TestDiffCannotTellWhatAProfileChangesThatActsNowhere(t *testing.T) {
+	mustBeGolden(t, "diff-nowhere",
+		session{args: "diff internal/cli/testdata/diff/nowhere-old.yaml internal/cli/testdata/diff/nowhere-new.yaml"},
+		session{args: "diff internal/cli/testdata/diff/nowhere-old.yaml internal/cli/testdata/diff/nowhere-old.yaml"},
+	)
+}

@@ -72,7 +72,7 @@ func (o *mapCommand) run(ctx context.Context, names []string) error {
 	if len(profiles) == 0 {
 		return o.nothing(r)
 	}
-	g, err := topology.Of(topology.Input{Profiles: profiles, Outlook: view, Partial: r.Offline})
+	g, err := topology.Of(topology.Input{Profiles: profiles, Outlook: view, Partial: r.Offline || r.Partial})
 	if err != nil {
 		return err
 	}

@@ -2,11 +2,14 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"firebreak.dev/firebreak/internal/connectivity"
 	"firebreak.dev/firebreak/internal/inventory"
@@ -52,36 +55,41 @@ func (o *matrixCommand) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cluster := r.Cluster()
+	known := r.scene(r.Inventory)
 	look := outlook.Settled
 	if o.files.IsEmpty() {
 		look = outlook.AsIs
 	}
 	if o.enforce {
-		cluster, look = outlook.Enforced(cluster), outlook.Settled
+		known, look = known.enforced(), outlook.Settled
 	}
-	v, err := viewOf(cluster, look)
+	scope := o.scope(r)
+	v, err := viewOf(known, look)
 	if err != nil {
 		return err
 	}
-	m, err := connectivity.Table(v, o.scope(r))
+	m, err := connectivity.Table(v, scope)
 	if err != nil {
 		return err
 	}
 	if m.IsEmpty() {
-		return o.empty(r, m)
+		return o.empty(r, known, m)
 	}
 	if m.Guessed && r.Offline {
 		o.noteGuesses()
 	}
+	o.noteHostNetwork(scope, known)
 	return o.print(m)
 }
 
 // empty says that there is nothing to judge, which is not the same as that nothing is allowed.
-func (o *matrixCommand) empty(r *reading, m *connectivity.Matrix) error {
+func (o *matrixCommand) empty(r *reading, known scene, m *connectivity.Matrix) error {
 	where := ""
 	if !o.allNamespaces && (!r.Offline || *o.kubeconfig.Namespace != "") {
 		where = " in namespace " + r.Namespace
+	}
+	if r.Offline && slices.ContainsFunc(known.Profiles, func(p snapshot.Profile) bool { return p.Key.Namespace == "" }) {
+		return errors.New(nowhereKnown)
 	}
 	if r.Offline {
 		return fmt.Errorf("no profiles, NetworkPolicies or workloads in the files%s", where)
@@ -107,18 +115,34 @@ func (o *matrixCommand) print(m *connectivity.Matrix) error {
 	return render.MatrixText(o.streams.Out, m, styleFor(o.streams.Out))
 }
 
+// scene is a cluster with how much of it is known.
+type scene struct {
+	*snapshot.Cluster
+	coverage connectivity.Coverage
+}
+
+// scene returns what objects say of a cluster. They are all of it when the namespace is among them that every cluster has, and a
+// node: whoever may not see all namespaces does not see both. To speak of a namespace, as the cluster's DNS does that is taken for
+// granted, is not to have it.
+func (r *reading) scene(objects *inventory.Inventory) scene {
+	out := scene{Cluster: objects.Cluster(r.options), coverage: connectivity.PartOfCluster}
+	system := inventory.Key{GroupKind: schema.GroupKind{Kind: "Namespace"}, Name: metav1.NamespaceSystem}
+	if !r.Partial && objects.Has(system) && len(out.Facts.Nodes) > 0 {
+		out.coverage = connectivity.WholeCluster
+	}
+	return out
+}
+
+// enforced returns the scene when every profile that is in Preview is enforced.
+func (s scene) enforced() scene { return scene{outlook.Enforced(s.Cluster), s.coverage} }
+
 // viewOf returns a cluster as connections are judged in it.
-func viewOf(cluster *snapshot.Cluster, look func(*snapshot.Cluster) (*outlook.Outlook, error)) (*connectivity.View, error) {
-	o, err := look(cluster)
+func viewOf(known scene, look func(*snapshot.Cluster) (*outlook.Outlook, error)) (*connectivity.View, error) {
+	o, err := look(known.Cluster)
 	if err != nil {
 		return nil, err
 	}
-	coverage := connectivity.PartOfCluster
-	if _, ok := cluster.Namespace(metav1.NamespaceSystem); ok && len(cluster.Facts.Nodes) > 0 {
-		// Every cluster has it, and whoever may not see all namespaces does not see it.
-		coverage = connectivity.WholeCluster
-	}
-	return connectivity.Of(o, coverage), nil
+	return connectivity.Of(o, known.coverage), nil
 }
 
 // scope returns the namespaces that are asked for: that of -n; all with -A and for files alone; those of the files, where they lie
@@ -144,6 +168,30 @@ func (s *sources) scope(r *reading) connectivity.Scope {
 		}
 	}
 	return connectivity.Scope{Namespaces: names}
+}
+
+// nowhereKnown says that a cluster profile acts in namespaces, of which none is known.
+const nowhereKnown = "the files have a ClusterSegmentationProfile and no namespace; give the Namespaces with their labels, or --live"
+
+// maxNamed is how many workloads a note names.
+const maxNamed = 3
+
+// noteHostNetwork names the workloads that are not in the answer because no NetworkPolicy governs them.
+func (s *shared) noteHostNetwork(scope connectivity.Scope, known scene) {
+	var names []string
+	for _, p := range known.Pods {
+		name := p.Workload.String() + " in " + p.Namespace
+		if p.HostNetwork && !p.Completed && (len(scope.Namespaces) == 0 || slices.Contains(scope.Namespaces, p.Namespace)) && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	if more := len(names) - maxNamed; more > 0 {
+		names = append(names[:maxNamed], fmt.Sprintf("%d more", more))
+	}
+	fmt.Fprintf(s.streams.ErrOut, "Note: NetworkPolicies do not govern pods on the host network, which can reach what their nodes can: %s.\n", strings.Join(names, ", "))
 }
 
 // noteGuesses says what stands for what the files do not have.

@@ -54,3 +54,25 @@ func TestMatrixSaysThatNamespacesWithoutPoliciesAreOpen(t *testing.T) {
 		session{args: "matrix -f internal/cli/testdata/open.yaml -n team-a"},
 	)
 }
+
+func TestMatrixDoesNotTakeWhatIsNotKnownForDenied(t *testing.T) {
+	mustBeGolden(t, "matrix-unknown",
+		session{args: "matrix -f internal/cli/testdata/matrix/protected.yaml"},
+		session{args: "matrix -f internal/cli/testdata/matrix/empty.yaml"},
+		session{args: "matrix -f internal/cli/testdata/matrix/empty.yaml -n empty"},
+		session{args: "matrix -f internal/cli/testdata/matrix/empty.yaml -n emtpy"},
+		session{args: "matrix -f internal/cli/testdata/diff/nowhere-new.yaml"},
+		session{args: "matrix -f internal/cli/testdata/diff/host-network.yaml"},
+	)
+}
+
+func TestMatrixTakesFilesWithANodeForAPartOfACluster(t *testing.T) {
+	mustBeGolden(t, "matrix-node", session{args: "matrix -f internal/cli/testdata/diff/node-new.yaml"})
+}
+
+func TestMatrixKeepsObjectsApartWhoseNamesAreDrawn(t *testing.T) {
+	mustBeGolden(t, "matrix-unnamed",
+		session{args: "matrix -f internal/cli/testdata/matrix/unnamed.yaml"},
+		session{args: "matrix -f internal/cli/testdata/matrix/nameless.yaml"},
+	)
+}

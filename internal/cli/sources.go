@@ -119,9 +119,6 @@ type reading struct {
 // Cluster returns what is known.
 func (r *reading) Cluster() *snapshot.Cluster { return r.Inventory.Cluster(r.options) }
 
-// BaseCluster returns the cluster without the files.
-func (r *reading) BaseCluster() *snapshot.Cluster { return r.Base.Cluster(r.options) }
-
 // read reads everything. Namespaces are those that a command needs to know all of; when empty, it is all namespaces under -A and
 // the namespace of the reading else. A document that is no object, and a profile that a cluster would refuse, is an errRefused.
 func (s *sources) read(ctx context.Context, namespaces ...string) (*reading, error) {
@@ -180,11 +177,26 @@ func (s *sources) readFiles(r *reading) error {
 		switch {
 		case err != nil:
 			r.Problems = append(r.Problems, undecodable(o, err))
+		case known != nil && known.GetName() == "" && !isServed(o.Unstructured):
+			r.addUnnamed(known, o)
 		case known != nil:
 			r.Inventory.Add(known)
 		}
 	}
 	return nil
+}
+
+// addUnnamed adds an object whose name the API server is to draw, under one that no other object has. One without anything to
+// draw it from is no object. Of profiles, refusals says so.
+func (r *reading) addUnnamed(known inventory.Object, from manifests.Object) {
+	if known.GetGenerateName() == "" {
+		r.Problems = append(r.Problems, manifests.Problem{Source: from.Source, Object: &from, Message: from.GetKind() + ": metadata.name: Required value: name or generateName is required"})
+		return
+	}
+	for n := 0; known.GetName() == "" || r.Inventory.Has(inventory.KeyOf(known)); n++ {
+		known.SetName(fmt.Sprintf("%s%05d", known.GetGenerateName(), n))
+	}
+	r.Inventory.Add(known)
 }
 
 // namespaces returns the namespace of the reading and those of all objects in the files, sorted.

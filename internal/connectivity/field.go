@@ -205,7 +205,11 @@ func (f *field) gatherRest(groups map[string][2][]group) {
 			inTier = inTier || groupFor(groups[namespace][v], nil) != nil
 		}
 		if !inTier {
-			f.addGeneric(namespace, &member{id: "rest", name: "other pods"})
+			name := "other pods"
+			if len(f.byNamespace[namespace]) == 0 {
+				name = "pods"
+			}
+			f.addGeneric(namespace, &member{id: "rest", name: name})
 		}
 	}
 }
@@ -244,11 +248,13 @@ func (f *field) hasKnown(namespace string) bool {
 	return slices.ContainsFunc(f.byNamespace[namespace], func(m *member) bool { return !m.someday })
 }
 
-// isSpokenOf says whether some view has policies or profiles in a namespace.
+// isSpokenOf says whether some view has policies or profiles in a namespace, if only a profile of its own that may do nothing there.
 func (f *field) isSpokenOf(namespace string) bool {
 	for v := range f.views {
 		p := f.at(v, namespace)
-		if len(p.policies) > 0 || slices.ContainsFunc(p.outputs, func(o compiler.Output) bool { return o.Selected }) {
+		if len(p.policies) > 0 || slices.ContainsFunc(p.outputs, func(o compiler.Output) bool {
+			return o.Selected || (o.Protected && o.Profile.Key.Namespace != "")
+		}) {
 			return true
 		}
 	}

@@ -64,15 +64,22 @@ func (m *member) isLonely() bool {
 }
 
 // workloadsOf returns the pods of a namespace by workload, as far as policies govern them, one member each. Pods of one
-// workload that are in different tiers, in either view, are members by their labels.
+// workload that are in different tiers, in either view, are members by their labels. Policies do not govern pods on the host network;
+// those of a workload that has others, or had, are there, because whatever was denied to these is open to them.
 func workloadsOf(namespace string, pods [2][]snapshot.Pod, groups [2][]group) []*member {
 	byWorkload := map[string]*[2][]snapshot.Pod{}
+	governed := map[string]bool{}
 	for v := range pods {
 		for _, p := range pods[v] {
-			if p.HostNetwork || p.Completed {
+			governed[p.Workload.String()] = governed[p.Workload.String()] || (!p.HostNetwork && !p.Completed)
+		}
+	}
+	for v := range pods {
+		for _, p := range pods[v] {
+			name := p.Workload.String()
+			if p.Completed || !governed[name] {
 				continue
 			}
-			name := p.Workload.String()
 			if byWorkload[name] == nil {
 				byWorkload[name] = &[2][]snapshot.Pod{}
 			}

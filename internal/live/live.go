@@ -63,6 +63,8 @@ type kind struct {
 	plural string
 	list   func() client.ObjectList
 	scope  scope
+	// ours are the kinds that come with Firebreak. Others are missing in clusters older than they are.
+	ours bool
 }
 
 type scope int
@@ -74,17 +76,20 @@ const (
 	clusterWide
 )
 
+// namespaces is the plural name of the kind of which one may be got without all being listed.
+const namespaces = "namespaces"
+
 func kinds() []kind {
 	return []kind{
-		{"namespaces", func() client.ObjectList { return &corev1.NamespaceList{} }, clusterWide},
-		{"clustersegmentationprofiles", func() client.ObjectList { return &v1alpha1.ClusterSegmentationProfileList{} }, clusterWide},
-		{"segmentationprofiles", func() client.ObjectList { return &v1alpha1.SegmentationProfileList{} }, namespaced},
-		{"networkpolicies", func() client.ObjectList { return &networkingv1.NetworkPolicyList{} }, namespaced},
-		{"services", func() client.ObjectList { return &corev1.ServiceList{} }, namespaced},
-		{"endpointslices", func() client.ObjectList { return &discoveryv1.EndpointSliceList{} }, namespaced},
-		{"nodes", func() client.ObjectList { return &corev1.NodeList{} }, clusterWide},
-		{"servicecidrs", func() client.ObjectList { return &networkingv1.ServiceCIDRList{} }, clusterWide},
-		{"pods", func() client.ObjectList { return &corev1.PodList{} }, namespaced},
+		{namespaces, func() client.ObjectList { return &corev1.NamespaceList{} }, clusterWide, false},
+		{"clustersegmentationprofiles", func() client.ObjectList { return &v1alpha1.ClusterSegmentationProfileList{} }, clusterWide, true},
+		{"segmentationprofiles", func() client.ObjectList { return &v1alpha1.SegmentationProfileList{} }, namespaced, true},
+		{"networkpolicies", func() client.ObjectList { return &networkingv1.NetworkPolicyList{} }, namespaced, false},
+		{"services", func() client.ObjectList { return &corev1.ServiceList{} }, namespaced, false},
+		{"endpointslices", func() client.ObjectList { return &discoveryv1.EndpointSliceList{} }, namespaced, false},
+		{"nodes", func() client.ObjectList { return &corev1.NodeList{} }, clusterWide, false},
+		{"servicecidrs", func() client.ObjectList { return &networkingv1.ServiceCIDRList{} }, clusterWide, false},
+		{"pods", func() client.ObjectList { return &corev1.PodList{} }, namespaced, false},
 	}
 }
 
@@ -108,11 +113,22 @@ func Read(ctx context.Context, reader client.Reader, request Request) (Found, er
 			return Found{}, err
 		}
 	}
-	if len(r.Partial) > 0 {
-		r.Notes = append(r.Notes, fmt.Sprintf("You may not list %s in all namespaces, so other namespaces than %s are taken for open, without policies and pods.",
-			strings.Join(r.Partial, ", "), strings.Join(request.Namespaces, ", ")))
-	}
+	r.notePartial()
 	return r.Found, nil
+}
+
+// notePartial says what it means that some kinds could be listed in the requested namespaces only.
+func (r *reading) notePartial() {
+	named := strings.Join(r.request.Namespaces, ", ")
+	inSome := slices.DeleteFunc(slices.Clone(r.Partial), func(plural string) bool { return plural == namespaces })
+	if len(inSome) < len(r.Partial) {
+		r.Notes = append(r.Notes, fmt.Sprintf(
+			"You may not list namespaces, so of other namespaces than %s no label is known, and a rule that chooses namespaces by their labels is taken to choose none of them.", named))
+	}
+	if len(inSome) > 0 {
+		r.Notes = append(r.Notes, fmt.Sprintf("You may not list %s in all namespaces, so other namespaces than %s are taken for open, without policies and pods.",
+			strings.Join(inSome, ", "), named))
+	}
 }
 
 type reading struct {
@@ -124,6 +140,9 @@ type reading struct {
 func (r *reading) read(ctx context.Context, k kind) error {
 	err := r.list(ctx, k)
 	switch {
+	case meta.IsNoMatchError(err) && !k.ours:
+		// A cluster older than this kind has none.
+		return nil
 	case meta.IsNoMatchError(err):
 		if !slices.Contains(r.Notes, notInstalled) {
 			r.Notes = append(r.Notes, notInstalled)
@@ -149,10 +168,11 @@ const notInstalled = "The cluster has no Firebreak: its CRDs are not installed."
 
 // without goes on without a kind of objects that may not be listed.
 func (r *reading) without(ctx context.Context, k kind) error {
-	if k.plural != "namespaces" {
+	if k.plural != namespaces {
 		r.Notes = append(r.Notes, fmt.Sprintf("You may not list %s, so what follows is as if there were none.", k.plural))
 		return nil
 	}
+	r.Partial = append(r.Partial, namespaces)
 	for _, name := range r.request.Namespaces {
 		var ns corev1.Namespace
 		err := r.reader.Get(ctx, client.ObjectKey{Name: name}, &ns)
@@ -168,13 +188,23 @@ func (r *reading) without(ctx context.Context, k kind) error {
 	return nil
 }
 
-// list reads all objects of a kind, page by page.
+// list reads all objects of a kind. What took so long that the next page is not kept any more is read again, at once.
 func (r *reading) list(ctx context.Context, k kind, options ...client.ListOption) error {
-	n := 0
+	found, err := r.pages(ctx, k, append(slices.Clip(options), client.Limit(pageSize)))
+	if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
+		found, err = r.pages(ctx, k, options)
+	}
+	r.Inventory.Add(found...)
+	return err
+}
+
+// pages reads all objects of a kind, page by page if options say so.
+func (r *reading) pages(ctx context.Context, k kind, options []client.ListOption) ([]inventory.Object, error) {
+	var found []inventory.Object
 	for token := ""; ; {
 		list := k.list()
-		if err := r.reader.List(ctx, list, append(options, client.Limit(pageSize), client.Continue(token))...); err != nil {
-			return fmt.Errorf("list %s: %w", k.plural, err)
+		if err := r.reader.List(ctx, list, append(slices.Clip(options), client.Continue(token))...); err != nil {
+			return nil, fmt.Errorf("list %s: %w", k.plural, err)
 		}
 		err := meta.EachListItem(list, func(item runtime.Object) error {
 			o, ok := item.(inventory.Object)
@@ -182,16 +212,15 @@ func (r *reading) list(ctx context.Context, k kind, options ...client.ListOption
 				return fmt.Errorf("list %s: got a %T", k.plural, item)
 			}
 			o.SetManagedFields(nil)
-			r.Inventory.Add(o)
-			n++
+			found = append(found, o)
 			return nil
 		})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		r.request.Progress(k.plural, n)
+		r.request.Progress(k.plural, len(found))
 		if token = list.GetContinue(); token == "" {
-			return nil
+			return found, nil
 		}
 	}
 }
