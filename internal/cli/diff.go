@@ -117,7 +117,7 @@ func (o *diffCommand) compare(before, after scene) (render.Diff, error) {
 		scope.Namespaces = []string{namespace}
 	}
 	if !o.live {
-		if err := mustHave(scope, before, after); err != nil {
+		if err := errors.Join(mustHave(scope, before, after), mustAct(before, after)); err != nil {
 			return d, err
 		}
 	}
@@ -130,9 +130,6 @@ func (o *diffCommand) compare(before, after scene) (render.Diff, error) {
 		settled, err := outlook.Settled(before.Cluster)
 		if err != nil {
 			return d, fmt.Errorf("before: %w", err)
-		}
-		if p, ok := changesUnseen(before, after); ok {
-			return d, fmt.Errorf("%s changes, and acts in no namespace that is known; give the Namespaces with their labels in both trees, or compare with the cluster by -f", p)
 		}
 		after.Cluster = connectivity.Succeed(settled, after.Cluster)
 	}
@@ -161,9 +158,9 @@ func mustHave(scope connectivity.Scope, before, after scene) error {
 	return nil
 }
 
-// changesUnseen finds a cluster profile that the trees do not agree about and that acts in no namespace of theirs: which connections
+// mustAct returns an error when the trees do not agree about a cluster profile that acts in no namespace of theirs: which connections
 // that changes cannot be told.
-func changesUnseen(before, after scene) (snapshot.ProfileKey, bool) {
+func mustAct(before, after scene) error {
 	acts := func(p snapshot.Profile) bool {
 		return slices.ContainsFunc([]scene{before, after}, func(s scene) bool {
 			return slices.ContainsFunc(s.Namespaces, func(ns snapshot.Namespace) bool {
@@ -176,11 +173,11 @@ func changesUnseen(before, after scene) (snapshot.ProfileKey, bool) {
 		for _, p := range pair[0].Profiles {
 			same := func(q snapshot.Profile) bool { return q.Key == p.Key && q.SameSpec(p) }
 			if p.Key.Namespace == "" && !slices.ContainsFunc(pair[1].Profiles, same) && !acts(p) {
-				return p.Key, true
+				return fmt.Errorf("%s changes, and acts in no namespace that is known; give the Namespaces with their labels in both trees, or compare with the cluster by -f", p.Key)
 			}
 		}
 	}
-	return snapshot.ProfileKey{}, false
+	return nil
 }
 
 // foresee adds what enforcing the profiles that are in Preview afterwards would do.
