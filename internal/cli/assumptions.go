@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -31,4 +33,9 @@ func assumeDNS(inv *inventory.Inventory, options snapshot.Options) bool {
 		},
 	})
 	return true
+}
+
+// noteAssumptions says, where no cluster is looked at, what stands for what the files do not have, and how to look.
+func (s *shared) noteAssumptions(howToLook string) {
+	fmt.Fprintf(s.streams.ErrOut, "Note: only the files are looked at, so namespaces that are not in them are taken for open, and a tier or peer without pods is judged by a pod such as its selector would choose; %s looks at what is there.\n", howToLook)
 }

@@ -141,7 +141,7 @@ func (o *diffCommand) compare(before, after scene) (render.Diff, error) {
 		return d, err
 	}
 	if d.Guessed && !o.live {
-		o.noteGuesses()
+		o.noteAssumptions("-f in place of OLD and NEW")
 	}
 	return d, o.foresee(&d, after, y, scope)
 }

@@ -205,7 +205,7 @@ func (o *mapCommand) notes(r *reading, g *topology.Graph, known *snapshot.Cluste
 		return b.Kind == topology.BoxPods || b.Kind == topology.BoxService || (b.Kind == topology.BoxRemoteTier && !remote[b.Where])
 	}
 	if r.Offline && slices.ContainsFunc(g.Boxes, assumed) {
-		fmt.Fprintln(o.streams.ErrOut, "Note: only the files are looked at, so namespaces that are not in them are taken for open; --live looks at what is there.")
+		o.noteAssumptions("--live")
 	}
 	if o.output == "mermaid" && len(g.Arrows) > mermaidMaxArrows {
 		fmt.Fprintf(o.streams.ErrOut, "Note: the picture has %d arrows, and Mermaid draws %d at most; name some profiles, or use -o dot.\n", len(g.Arrows), mermaidMaxArrows)

@@ -76,7 +76,7 @@ func (o *matrixCommand) run(ctx context.Context) error {
 		return o.empty(r, known, m)
 	}
 	if m.Guessed && r.Offline {
-		o.noteGuesses()
+		o.noteAssumptions("--live")
 	}
 	o.noteHostNetwork(scope, known)
 	return o.print(m)
@@ -192,9 +192,4 @@ func (s *shared) noteHostNetwork(scope connectivity.Scope, known scene) {
 		names = append(names[:maxNamed], fmt.Sprintf("%d more", more))
 	}
 	fmt.Fprintf(s.streams.ErrOut, "Note: NetworkPolicies do not govern pods on the host network, which can reach what their nodes can: %s.\n", strings.Join(names, ", "))
-}
-
-// noteGuesses says what stands for what the files do not have.
-func (s *shared) noteGuesses() {
-	fmt.Fprintln(s.streams.ErrOut, "Note: namespaces that the files do not have are taken for open, and a tier or peer without pods is judged by a pod such as its selector would choose.")
 }

@@ -76,3 +76,12 @@ func TestMatrixKeepsObjectsApartWhoseNamesAreDrawn(t *testing.T) {
 		session{args: "matrix -f internal/cli/testdata/matrix/nameless.yaml"},
 	)
 }
+
+func TestPodsOfOneNameAreToldApart(t *testing.T) {
+	mustBeGolden(t, "alike",
+		session{args: "matrix -f internal/cli/testdata/alike.yaml"},
+		session{args: "matrix -f internal/cli/testdata/alike.yaml -o csv"},
+		session{args: "map -f internal/cli/testdata/alike.yaml"},
+		session{args: "map -f internal/cli/testdata/alike.yaml -o mermaid"},
+	)
+}

@@ -1,13 +1,11 @@
 package compiler
 
 import (
+	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/selector"
@@ -134,27 +132,7 @@ func describePods(p v1alpha1.PodsPeer) string {
 }
 
 func describeSelector(s *v1alpha1.LabelSelector) string {
-	canonical := selector.FromAPI(s)
-	var parts []string
-	for _, k := range slices.Sorted(maps.Keys(canonical.MatchLabels)) {
-		parts = append(parts, k+"="+canonical.MatchLabels[k])
-	}
-	for _, e := range canonical.MatchExpressions {
-		switch e.Operator {
-		case metav1.LabelSelectorOpIn:
-			parts = append(parts, fmt.Sprintf("%s in (%s)", e.Key, strings.Join(e.Values, ", ")))
-		case metav1.LabelSelectorOpNotIn:
-			parts = append(parts, fmt.Sprintf("%s not in (%s)", e.Key, strings.Join(e.Values, ", ")))
-		case metav1.LabelSelectorOpExists:
-			parts = append(parts, "a label "+e.Key)
-		case metav1.LabelSelectorOpDoesNotExist:
-			parts = append(parts, "no label "+e.Key)
-		}
-	}
-	if len(parts) == 0 {
-		return "any labels"
-	}
-	return strings.Join(parts, ", ")
+	return cmp.Or(selector.InWords(selector.FromAPI(s)), "any labels")
 }
 
 func describePorts(ports []v1alpha1.Port) string {

@@ -10,6 +10,7 @@ import (
 
 	"firebreak.dev/firebreak/internal/compiler"
 	"firebreak.dev/firebreak/internal/portset"
+	"firebreak.dev/firebreak/internal/selector"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
@@ -205,9 +206,9 @@ func (f *field) gatherRest(groups map[string][2][]group) {
 			inTier = inTier || groupFor(groups[namespace][v], nil) != nil
 		}
 		if !inTier {
-			name := "other pods"
+			name := otherPods
 			if len(f.byNamespace[namespace]) == 0 {
-				name = "pods"
+				name = selector.EveryPod
 			}
 			f.addGeneric(namespace, &member{id: "rest", name: name})
 		}

@@ -17,8 +17,8 @@ type member struct {
 	namespace string
 	// id is the same in both views.
 	id string
-	// name is what the pods are called when they are in no tier.
-	name string
+	// name is what the pods are called when they are in no tier; longName, if any, where others are called the same.
+	name, longName string
 	// someday: no such pod is known in either view.
 	someday bool
 	// others: it stands for the pods of other namespaces. dns: it is the cluster's DNS.

@@ -1,7 +1,10 @@
 package connectivity
 
 import (
+	"cmp"
 	"slices"
+
+	"firebreak.dev/firebreak/internal/selector"
 )
 
 // gatherParties gathers the members into parties: those that are called the same in each view.
@@ -21,7 +24,33 @@ func (f *field) gatherParties() {
 	}
 	slices.SortFunc(f.parties, compareParties)
 	f.tellApart()
+	f.tellPodsApart()
 }
+
+// tellPodsApart gives their long names to pods that would be called the same, and does not call every pod what stands beside
+// others of its namespace.
+func (f *field) tellPodsApart() {
+	called, in := map[string]int{}, map[string]int{}
+	for _, p := range f.parties {
+		called[p.String()]++
+		in[p.Namespace]++
+	}
+	for _, p := range f.parties {
+		switch m := p.members[0]; {
+		case p.Kind != KindPods || m.longName == "":
+		case m.longName == selector.EveryPod && in[p.Namespace] > 1:
+			p.Name = otherPods
+		case called[p.String()] < 2:
+		case m.namespace == elsewhere:
+			p.Name = selector.Placed(m.longName, everyNamespace)
+		default:
+			p.Name = m.longName
+		}
+	}
+}
+
+// everyNamespace is where pods are that may be anywhere.
+const everyNamespace = "every namespace"
 
 // partyOf returns the party of a member, without members, and its key in the first view. It is called what it is called in the
 // last view.
@@ -29,9 +58,16 @@ func (f *field) partyOf(m *member) (p *party, formerKey string) {
 	last := len(f.views) - 1
 	name, key, kind, order := f.nameIn(m, last)
 	p = &party{order: order, Party: Party{Key: key, Kind: kind, Name: name, Namespace: m.namespace, Someday: m.someday}}
-	former, formerKey, _, _ := f.nameIn(m, 0)
+	former, formerKey, formerKind, _ := f.nameIn(m, 0)
 	if formerKey != key {
 		p.Was = former
+		// A name beside another must say what it is a name of.
+		if kind == KindPods {
+			p.Name = cmp.Or(m.longName, name)
+		}
+		if formerKind == KindPods {
+			p.Was = cmp.Or(m.longName, former)
+		}
 	}
 	p.Inside = f.isInside(m.namespace)
 	switch {
@@ -42,7 +78,7 @@ func (f *field) partyOf(m *member) (p *party, formerKey string) {
 		p.Kind, p.Namespace, p.Inside = KindOthers, "", f.scope.isAll() && len(f.merged) > 0
 		p.Key, p.Name = "others", m.name
 	case m.namespace == elsewhere:
-		p.Name, p.Namespace = p.Name+" in any namespace", ""
+		p.Name, p.Namespace = selector.Placed(p.Name, everyNamespace), ""
 	}
 	return p, formerKey
 }

@@ -3,7 +3,12 @@ package connectivity
 import (
 	"cmp"
 	"strings"
+
+	"firebreak.dev/firebreak/internal/selector"
 )
+
+// otherPods are those of a namespace that are in no tier.
+const otherPods = "other pods"
 
 // PartyKind says what a party is.
 type PartyKind string
@@ -29,7 +34,7 @@ type Party struct {
 	// Key is the same for the same party in other views, whatever its pods, hashes and UIDs.
 	Key  string
 	Kind PartyKind
-	// Name is what it is called within its namespace: "tier api", "Deployment legacy-worker", "pods", "the internet".
+	// Name is what it is called within its namespace: "tier api", "Deployment legacy-worker", "prometheus", "every pod".
 	Name string
 	// Namespace is empty for what is in none.
 	Namespace string
@@ -41,18 +46,21 @@ type Party struct {
 	Inside bool
 }
 
-// String returns the name with the namespace: "tier api in production", "pods of ingress-nginx", "the internet".
+// String returns the name with the namespace: "tier api in production", "every pod of ingress-nginx", "the
+// internet".
 func (p Party) String() string { return p.In("") }
 
 // In returns the name as it reads where one namespace is spoken of: parties of that one need not say so.
 func (p Party) In(namespace string) string {
 	name := p.Name
+	// The value of a label alone does not say that it is one.
+	isBare := p.Kind == KindPods && !strings.Contains(name, " ")
 	switch {
-	case p.Namespace == "" || p.Namespace == namespace:
-	case strings.HasPrefix(name, "pods ") || name == "pods" || name == "other pods":
-		name = strings.Replace(name, "pods", "pods of "+p.Namespace, 1)
+	case p.Namespace == "" || (p.Namespace == namespace && !isBare):
+	case name == otherPods:
+		name += " of " + p.Namespace
 	default:
-		name += " in " + p.Namespace
+		name = selector.Placed(name, p.Namespace)
 	}
 	if p.Was != "" {
 		name += " (was " + p.Was + ")"

@@ -208,11 +208,11 @@ func (f *field) gatherPeers() error {
 		names, pinned := selector.PinnedNames(p.namespaces)
 		switch {
 		case p.namespaces == nil:
-			err = f.addChosen(p.namespace, p.pods, "")
+			err = f.addChosen(p.namespace, p.pods, askingForSome)
 		case pinned:
 			for _, name := range names {
 				f.learn(name, nil)
-				if err = f.addChosen(name, p.pods, "pods"); err != nil {
+				if err = f.addChosen(name, p.pods, askingForAny); err != nil {
 					break
 				}
 			}
@@ -245,12 +245,12 @@ func (f *field) addUnknown(p peer) error {
 	}
 	name := elsewhere
 	if len(found) > 0 {
-		name = "namespaces with " + p.inNamespaces.String()
+		name = "namespaces with " + selector.InWords(p.namespaces)
 	} else if p.matching.Empty() {
 		return nil
 	}
 	f.learn(name, found)
-	return f.addChosen(name, p.pods, "pods")
+	return f.addChosen(name, p.pods, askingForAny)
 }
 
 // learn adds a namespace that no view has.

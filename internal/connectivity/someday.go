@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -93,6 +92,15 @@ func namePort(named map[string][]corev1.Protocol, name string, protocol corev1.P
 		slices.Sort(named[name])
 	}
 }
+
+// asking says what a selector of every pod asks for.
+type asking int
+
+const (
+	// askingForSome: for no pod in particular. askingForAny: for one, whichever it is.
+	askingForSome asking = iota
+	askingForAny
+)
 
 // somePod returns a pod such as a selector would choose; false when there can be none, or that is too hard to tell.
 func (f *field) somePod(namespace string, s *metav1.LabelSelector) (snapshot.Pod, bool) {
@@ -183,16 +191,15 @@ func (f *field) add(m *member) {
 // addSelected adds a pod that may come for each selector of a policy in a namespace that was asked for.
 func (f *field) addSelected(namespace string, p *place) error {
 	for _, policy := range p.policies {
-		if err := f.addChosen(namespace, &policy.Spec.PodSelector, ""); err != nil {
+		if err := f.addChosen(namespace, &policy.Spec.PodSelector, askingForSome); err != nil {
 			return fmt.Errorf("NetworkPolicy %s/%s: podSelector: %w", namespace, policy.Name, err)
 		}
 	}
 	return nil
 }
 
-// addChosen adds a pod that may come, when none is known that the selector chooses in the namespace. The selector of every pod
-// asks for none in particular.
-func (f *field) addChosen(namespace string, s *metav1.LabelSelector, name string) error {
+// addChosen adds a pod that may come, when none is known that the selector chooses in the namespace.
+func (f *field) addChosen(namespace string, s *metav1.LabelSelector, which asking) error {
 	compiled, err := selector.Compile(s)
 	if err != nil {
 		return err
@@ -202,17 +209,15 @@ func (f *field) addChosen(namespace string, s *metav1.LabelSelector, name string
 		return nil
 	}
 	f.chosen[key] = true
-	if f.isRepresented(namespace, compiled) || (compiled.Empty() && name == "") {
+	if f.isRepresented(namespace, compiled) || (compiled.Empty() && which == askingForSome) {
 		return nil
 	}
 	pod, ok := f.somePod(namespace, s)
 	if !ok {
 		return nil
 	}
-	words := strings.ReplaceAll(compiled.String(), ",", ", ")
-	m := &member{namespace: namespace, id: "pods " + compiled.String(), name: words, someday: true}
-	if compiled.Empty() {
-		m.name = name
+	m := &member{
+		namespace: namespace, id: "pods " + compiled.String(), name: selector.PodsByName(s), longName: selector.PodsInWords(s), someday: true,
 	}
 	m.pods[0], m.pods[1] = []snapshot.Pod{pod}, []snapshot.Pod{pod}
 	m.dns = isDNS(namespace, pod.Labels)

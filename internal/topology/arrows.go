@@ -146,6 +146,7 @@ func (b *builder) graph() *Graph {
 		b.boxes[id].Layer = layers[id]
 		g.Boxes = append(g.Boxes, *b.boxes[id])
 	}
+	tellPodsApart(g.Boxes)
 	slices.SortStableFunc(g.Boxes, func(x, y Box) int { return cmp.Compare(x.Layer, y.Layer) })
 	for i, box := range g.Boxes {
 		rank[box.ID] = i

@@ -6,6 +6,7 @@ import (
 
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/networkpolicy"
+	"firebreak.dev/firebreak/internal/selector"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
@@ -69,8 +70,21 @@ func boxOfPods(p v1alpha1.PodsPeer, profile snapshot.ProfileKey) Box {
 		box.Name, box.Where = where, ""
 		return box
 	}
-	box.Name = cmp.Or(shortName(p.PodSelector), unnamedPods)
+	box.Name = cmp.Or(selector.Name(selector.FromAPI(p.PodSelector)), unnamedPods)
 	return box
+}
+
+// tellPodsApart takes their short names from boxes of pods that would be called the same.
+func tellPodsApart(boxes []Box) {
+	called := map[string]int{}
+	for _, box := range boxes {
+		called[box.String()]++
+	}
+	for i, box := range boxes {
+		if box.Kind == BoxPods && box.Where != "" && called[box.String()] > 1 {
+			boxes[i].Name = unnamedPods
+		}
+	}
 }
 
 // whereInWords returns "monitoring", "a, b and 3 more", "every namespace", "namespaces with team=a", or "the same namespace" for

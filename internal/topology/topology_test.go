@@ -53,8 +53,8 @@ spec:
   - {name: own, from: [{pods: {podSelector: {matchLabels: {app: cron}}}}], to: [{tier: web}]}
 `))
 	mustDraw(t, g,
-		"ingress: every pod -> tier web: 80 by users (Open)",
-		"ingress: every pod -> tier web: UDP/5060 8080 by users (Open)",
+		"every pod of ingress -> tier web: 80 by users (Open)",
+		"every pod of ingress -> tier web: UDP/5060 8080 by users (Open)",
 		"cron in blog -> tier web: 80 by own (HalfOpen) half open",
 		"tier web -> the internet except 198.51.100.0/24, 203.0.113.0/24: 443 by out (Open)",
 	)
@@ -135,7 +135,7 @@ spec: {podSelector: {matchLabels: {app: api}}, policyTypes: [Ingress], ingress: 
 	mustDraw(t, g,
 		"tier api -> 10.0.0.0/24: 443 by wide (Open)",
 		"tier api -> 0.0.0.0/0: 443 by wide (Open) very wide",
-		"ops: every pod -> tier web: UDP/5060 8080 by all (Open)",
+		"every pod of ops -> tier web: UDP/5060 8080 by all (Open)",
 		"anywhere -> tier web: UDP/5060 8080 by all (Open) everybody",
 	)
 	for _, a := range g.Arrows {

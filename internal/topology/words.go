@@ -3,12 +3,10 @@ package topology
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
@@ -57,60 +55,17 @@ func isEverything(s *v1alpha1.LabelSelector) bool {
 	return s != nil && len(s.MatchLabels) == 0 && len(s.MatchExpressions) == 0
 }
 
-// selectorInWords returns "app=web, track in (a, b), no label canary"; empty for a selector that chooses everything.
+// selectorInWords returns the words for a selector; empty for one that chooses everything, and for none.
 func selectorInWords(s *v1alpha1.LabelSelector) string {
 	if s == nil {
 		return ""
 	}
-	canonical := selector.FromAPI(s)
-	var parts []string
-	for _, key := range slices.Sorted(maps.Keys(canonical.MatchLabels)) {
-		parts = append(parts, key+"="+canonical.MatchLabels[key])
-	}
-	for _, e := range canonical.MatchExpressions {
-		switch e.Operator {
-		case metav1.LabelSelectorOpIn:
-			parts = append(parts, fmt.Sprintf("%s in (%s)", e.Key, strings.Join(e.Values, ", ")))
-		case metav1.LabelSelectorOpNotIn:
-			parts = append(parts, fmt.Sprintf("%s not in (%s)", e.Key, strings.Join(e.Values, ", ")))
-		case metav1.LabelSelectorOpExists:
-			parts = append(parts, "label "+e.Key)
-		case metav1.LabelSelectorOpDoesNotExist:
-			parts = append(parts, "no label "+e.Key)
-		}
-	}
-	return strings.Join(parts, ", ")
+	return selector.InWords(selector.FromAPI(s))
 }
 
 // podsInWords returns the words for a podSelector: "every pod" for one that chooses all, and for none.
 func podsInWords(s *v1alpha1.LabelSelector) string {
-	return cmp.Or(selectorInWords(s), "every pod")
-}
-
-// shortName returns what pods that have one label, as most selectors say, are called by people: its value. Empty when there are
-// several labels or another demand.
-func shortName(s *v1alpha1.LabelSelector) string {
-	if s == nil {
-		return ""
-	}
-	canonical := selector.FromAPI(s)
-	if len(canonical.MatchLabels) == 1 && len(canonical.MatchExpressions) == 0 {
-		for key, value := range canonical.MatchLabels {
-			if names(key) {
-				return value
-			}
-		}
-	}
-	return ""
-}
-
-// names says whether the value of a label is a name by custom; that of example.com/scrape=true is none.
-func names(key string) bool {
-	switch key[strings.LastIndex(key, "/")+1:] {
-	case "app", "name", "component", "tier", "role", "k8s-app", "instance", "part-of", "service":
-		return true
-	}
-	return false
+	return cmp.Or(selectorInWords(s), selector.EveryPod)
 }
 
 // fewInWords returns "a", "a, b", or "a, b and 3 more".
@@ -144,8 +99,8 @@ func (n Namespaces) String() string {
 	return fmt.Sprintf("%d namespaces, such as %s and %s", n.Count, n.Names[0], n.Names[1])
 }
 
-// String returns a box in a few words, as a sentence would name it: "tier api", "prometheus in monitoring", "ingress-nginx: every
-// pod", "Service postgres in warehouse".
+// String returns a box in a few words, as a sentence would name it: "tier api", "prometheus in monitoring", "every pod of
+// ingress-nginx", "Service postgres in warehouse".
 func (b Box) String() string {
 	switch b.Kind {
 	case BoxTier:
@@ -177,11 +132,11 @@ func (b Box) String() string {
 func (b Box) podsInWords() string {
 	switch {
 	case b.Where == "":
-		return b.Name + ": " + b.Selector
+		return selector.Placed(selector.EveryPod, b.Name)
 	case b.Name == unnamedPods:
-		return "pods with " + b.Selector + " in " + b.Where
+		return selector.Placed("pods with "+b.Selector, b.Where)
 	}
-	return b.Name + " in " + b.Where
+	return selector.Placed(b.Name, b.Where)
 }
 
 // joined joins two texts, of which the second may be empty.
