@@ -44,3 +44,7 @@ func TestMapSaysWhyItCannotBeDone(t *testing.T) {
 		session{args: "map"},
 	)
 }
+
+func TestMapDoesNotSayThatAllElseIsDeniedWhereOtherPoliciesAllowIt(t *testing.T) {
+	mustBeGolden(t, "map-widened", session{args: "map -f internal/cli/testdata/widened.yaml"})
+}

@@ -22,7 +22,7 @@ type Now struct {
 	// Frozen: what the profile wants is not known, so its policies stay as they are. Differences are those that somebody
 	// changed since.
 	Frozen bool `json:"frozen,omitempty"`
-	// Differences are sorted by namespace and policy.
+	// Differences are sorted by namespace and policy. Where it is not Known, they are those that are known all the same.
 	Differences []Difference `json:"differences,omitempty"`
 }
 
@@ -107,8 +107,9 @@ func lookNow(in Input) moment {
 	}
 	for _, now := range m.profiles {
 		if !now.Known {
-			// What differs from a guess is no difference.
-			now.Differences = nil
+			// What differs from a guess is no difference, but for what somebody did to a policy: its hash says that it was as it is
+			// guessed to be.
+			now.Differences = slices.DeleteFunc(now.Differences, func(d Difference) bool { return d.Change == "" })
 		}
 		slices.SortFunc(now.Differences, func(a, b Difference) int {
 			return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Policy, b.Policy))

@@ -192,6 +192,8 @@ func TestNothingIsSaidOfPoliciesFromWhatCannotBeSeen(t *testing.T) {
 	dns.Spec.Tiers = []v1alpha1.Tier{{Name: "web", PodSelector: &v1alpha1.LabelSelector{}}}
 	in := settled(t, namespace("shop", nil), dns, denyAll("shop", "plain"), clusterProfile("baseline", nil))
 	for _, policy := range policiesOf(in) {
+		// As an operator leaves it that knows more.
+		policy.Annotations["firebreak.dev/spec-hash"] = "other"
 		policy.Spec.Egress = []networkingv1.NetworkPolicyEgressRule{{}}
 	}
 	services := func(f snapshot.Fact) string {
@@ -217,6 +219,22 @@ func TestNothingIsSaidOfPoliciesFromWhatCannotBeSeen(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestWhatSomebodyDidToAPolicyIsSaidWhateverCannotBeSeen(t *testing.T) {
+	profile := denyAll("shop", "web")
+	profile.Spec.Tiers = []v1alpha1.Tier{{Name: "web", PodSelector: &v1alpha1.LabelSelector{MatchLabels: map[string]v1alpha1.LabelValue{"app": "web"}}}}
+	in := settled(t, namespace("shop", nil), profile)
+	in.Gaps.Fact = func(snapshot.Fact) string { return "you may not list services in namespace kube-system" }
+	for _, policy := range policiesOf(in) {
+		if policy.Labels[v1alpha1.LabelTier] != "web" {
+			policy.Spec.Egress = []networkingv1.NetworkPolicyEgressRule{{}}
+		}
+	}
+	got := Of(in).Profiles[0]
+	if words := fmt.Sprint(got.Now.Differences); got.Now.Known || words != "[shop/segp.web.default-deny-44136fa3 was changed: 1 egress rule added]" || got.Well {
+		t.Errorf("known %v, well %v, differences %s", got.Now.Known, got.Well, words)
 	}
 }
 

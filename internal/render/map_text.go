@@ -316,6 +316,15 @@ func (t *mapText) rest(p topology.Profile, groups []topology.Group) {
 	t.paragraph("    ", t.style.Faint, t.restInWords(p, groups, everyPod))
 }
 
+// isWidened says whether it was found that other policies allow what the profile does not declare.
+func (t *mapText) isWidened(p topology.Profile) bool {
+	widens := func(list []topology.Finding) bool {
+		return slices.ContainsFunc(list, func(f topology.Finding) bool { return f.Profile == p.ID && f.Code == v1alpha1.CodeForeignPolicyWidens })
+	}
+	return widens(p.Findings) || slices.ContainsFunc(t.Boxes, func(b topology.Box) bool { return widens(b.Findings) }) ||
+		slices.ContainsFunc(t.Arrows, func(a topology.Arrow) bool { return widens(a.Findings) })
+}
+
 // restInWords says what becomes of all that is not drawn. With everyPod, there are no pods in no tier.
 func (t *mapText) restInWords(p topology.Profile, groups []topology.Group, everyPod bool) string {
 	is, are := "is", "are"
@@ -329,6 +338,9 @@ func (t *mapText) restInWords(p topology.Profile, groups []topology.Group, every
 		text = fmt.Sprintf("All else %s denied to the tiers, both ways. Pods in no tier stay open.", is)
 	default:
 		text += fmt.Sprintf(" Pods in no tier %s denied everything.", are)
+	}
+	if t.isWidened(p) {
+		text = "By the profile alone, a" + text[1:] + " Other NetworkPolicies allow more: see below."
 	}
 	if slices.ContainsFunc(groups, t.insideOneNamespace) {
 		text = "Tiers talk to each other inside one namespace only. " + text
