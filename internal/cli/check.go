@@ -48,8 +48,9 @@ that a wrong path does not pass. For -o sarif, run it in the root of the reposit
   # For GitHub code scanning, and for GitLab or Jenkins
   kubectl firebreak check -R -f deploy/ -o sarif > firebreak.sarif
   kubectl firebreak check -R -f deploy/ -o junit > firebreak.xml`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
 	o.addFlags(cmd)
 	addOutput(cmd, &o.output, "text", "json", "yaml", "junit", "sarif")

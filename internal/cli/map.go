@@ -46,7 +46,8 @@ Exit codes: 0 it was drawn; 1 a profile in the files would be refused; 2 it coul
 
   # The whole cluster, as it is
   kubectl firebreak map -A`,
-		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) },
+		ValidArgsFunction: o.completeNames,
+		RunE:              func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) },
 	}
 	o.addFlags(cmd)
 	o.addAllNamespaces(cmd)
@@ -70,7 +71,9 @@ func (o *mapCommand) run(ctx context.Context, names []string) error {
 		return err
 	}
 	if len(profiles) == 0 {
-		return o.nothing(r)
+		if err := o.nothing(r); err != nil || (o.output != "json" && o.output != "yaml") {
+			return err
+		}
 	}
 	g, err := topology.Of(topology.Input{Profiles: profiles, Outlook: view, Partial: r.Offline || r.Partial})
 	if err != nil {
@@ -81,6 +84,24 @@ func (o *mapCommand) run(ctx context.Context, names []string) error {
 	}
 	o.notes(r, g, cluster)
 	return nil
+}
+
+// completeNames completes the names of profiles, for a shell.
+func (o *mapCommand) completeNames(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
+	defer cancel()
+	r, err := o.read(ctx)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for key := range o.wanted(r, r.Cluster()) {
+		if name := strings.TrimPrefix(key.Namespace+"/"+key.Name, "/"); !slices.Contains(args, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 // look returns the cluster as it is; with files, or when previews are to be enforced, as it will be.

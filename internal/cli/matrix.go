@@ -40,8 +40,9 @@ selector would choose. Ports are those of the pods, after Services.`,
 
   # What is possible in the cluster now, as a spreadsheet
   kubectl firebreak matrix -n production -o csv`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
 	o.addFlags(cmd)
 	o.addAllNamespaces(cmd)

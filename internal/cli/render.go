@@ -47,8 +47,9 @@ A profile in Preview has no policies; --enforce prints what it would have.`,
 
   # The same with the cluster's own addresses, and compared to what is there
   kubectl firebreak render -f config/samples/three-tier.yaml --live | kubectl diff -f -`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
 	o.addFlags(cmd)
 	o.addAllNamespaces(cmd)
@@ -140,7 +141,7 @@ func profileKey(o manifests.Object) (key snapshot.ProfileKey, ok bool) {
 // policies returns the policies of the wanted profiles, by namespace and name, and says on standard error what is to be known
 // besides.
 func (o *renderCommand) policies(settled *outlook.Outlook, wanted map[snapshot.ProfileKey]bool) []networkingv1.NetworkPolicy {
-	var out []networkingv1.NetworkPolicy
+	out := []networkingv1.NetworkPolicy{}
 	acts := map[snapshot.ProfileKey]bool{}
 	for _, ns := range settled.Namespaces {
 		for _, output := range ns.Outputs {

@@ -171,3 +171,12 @@ func TestASummaryCountsWhatThereIs(t *testing.T) {
 		}
 	}
 }
+
+func TestNoCellOfASpreadsheetIsAFormula(t *testing.T) {
+	m := aMatrix(2)
+	m.Connections[0].From.Namespace = "=HYPERLINK(1)"
+	text := textOf(t, func(out *bytes.Buffer) error { return MatrixCSV(out, m) })
+	if !strings.Contains(text, ",'=HYPERLINK(1),") {
+		t.Errorf("a spreadsheet computes:\n%s", text)
+	}
+}

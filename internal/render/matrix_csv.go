@@ -27,10 +27,23 @@ func MatrixCSV(out io.Writer, m *connectivity.Matrix) error {
 			}
 		}
 	}
+	for _, line := range lines {
+		for i := range line {
+			line[i] = asText(line[i])
+		}
+	}
 	if err := w.WriteAll(lines); err != nil {
 		return fmt.Errorf("write CSV: %w", err)
 	}
 	return nil
+}
+
+// asText returns a cell that a spreadsheet does not take for a formula: files that nobody checked may have such names.
+func asText(cell string) string {
+	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+		return "'" + cell
+	}
+	return cell
 }
 
 // The verdicts in documents.

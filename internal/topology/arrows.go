@@ -138,7 +138,7 @@ func (b *builder) addDNS(p snapshot.Profile) {
 
 // graph puts everything in order.
 func (b *builder) graph() *Graph {
-	g := &Graph{Profiles: b.listed, Groups: b.groups}
+	g := &Graph{Profiles: b.listed, Groups: b.groups, Boxes: []Box{}, Arrows: []Arrow{}}
 	layers := b.layers()
 	rank := map[string]int{}
 	for i, id := range b.order {

@@ -97,7 +97,7 @@ type placed struct {
 func newBuilder(in Input) *builder {
 	b := &builder{
 		in: in, profiles: slices.Clone(in.Profiles), drawn: map[snapshot.ProfileKey]*drawn{},
-		boxes: map[string]*Box{}, arrows: map[arrowKey]*Arrow{}, isolated: map[string]bool{},
+		boxes: map[string]*Box{}, arrows: map[arrowKey]*Arrow{}, isolated: map[string]bool{}, listed: []Profile{}, groups: []Group{},
 	}
 	slices.SortFunc(b.profiles, snapshot.Profile.Compare)
 	for _, ns := range b.in.Outlook.Namespaces {

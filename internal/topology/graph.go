@@ -8,7 +8,7 @@ import (
 )
 
 // Graph is a picture of what profiles allow. Equal input gives an equal Graph: all of it is in an order that means something or
-// is sorted.
+// is sorted. Its lists are empty, not nil.
 type Graph struct {
 	// Profiles are those that were asked for, in the order of snapshot.Profile.Compare, also those that cannot be drawn.
 	Profiles []Profile `json:"profiles"`
