@@ -41,6 +41,7 @@ func TestMatrixSaysWhyItCannotBeDone(t *testing.T) {
 		session{args: "matrix -f nowhere.yaml"},
 		session{args: "matrix -f internal/cli/testdata/invalid.yaml"},
 		session{args: "matrix -f internal/cli/testdata/shapes.yaml"},
+		session{args: "matrix -f internal/cli/testdata/misnamed.yaml"},
 		session{args: "matrix -f /dev/null"},
 		session{args: "matrix -f config/samples/three-tier.yaml -n elsewhere"},
 		session{args: "matrix --help"},

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -172,16 +173,7 @@ func (s *sources) readFiles(r *reading) error {
 		if o.GetNamespace() == "" && inventory.Matters(o.GroupVersionKind()) && !inventory.IsClusterScoped(o.GroupVersionKind().GroupKind()) {
 			o.SetNamespace(r.Namespace)
 		}
-		r.Objects = append(r.Objects, o)
-		known, err := inventory.Decode(o.Unstructured)
-		switch {
-		case err != nil:
-			r.Problems = append(r.Problems, undecodable(o, err))
-		case known != nil && known.GetName() == "" && !isServed(o.Unstructured):
-			r.addUnnamed(known, o)
-		case known != nil:
-			r.Inventory.Add(known)
-		}
+		r.add(o)
 	}
 	return nil
 }
@@ -197,6 +189,44 @@ func (r *reading) addUnnamed(known inventory.Object, from manifests.Object) {
 		known.SetName(fmt.Sprintf("%s%05d", known.GetGenerateName(), n))
 	}
 	r.Inventory.Add(known)
+}
+
+// add adds an object of the files, unless a cluster would refuse it.
+func (r *reading) add(o manifests.Object) {
+	r.Objects = append(r.Objects, o)
+	if p, is := misnamed(o); is {
+		r.Problems = append(r.Problems, p)
+		return
+	}
+	known, err := inventory.Decode(o.Unstructured)
+	switch {
+	case err != nil:
+		r.Problems = append(r.Problems, undecodable(o, err))
+	case known != nil && known.GetName() == "" && !isServed(o.Unstructured):
+		r.addUnnamed(known, o)
+	case known != nil:
+		r.Inventory.Add(known)
+	}
+}
+
+// misnamed says whether a cluster would refuse an object for its name or namespace, and why. What was never checked could make a
+// terminal show what is not there.
+func misnamed(o manifests.Object) (manifests.Problem, bool) {
+	if !inventory.Matters(o.GroupVersionKind()) {
+		return manifests.Problem{}, false
+	}
+	var faults []string
+	field := "metadata.name"
+	if name := o.GetName(); name != "" {
+		faults = validation.IsDNS1123Subdomain(name)
+	}
+	if namespace := o.GetNamespace(); len(faults) == 0 && namespace != "" {
+		field, faults = "metadata.namespace", validation.IsDNS1123Label(namespace)
+	}
+	if len(faults) == 0 {
+		return manifests.Problem{}, false
+	}
+	return manifests.Problem{Source: o.Source.At(field), Message: fmt.Sprintf("%s %q: %s: %s", o.GetKind(), o.GetName(), field, faults[0]), Object: &o}, true
 }
 
 // namespaces returns the namespace of the reading and those of all objects in the files, sorted.
