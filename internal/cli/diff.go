@@ -110,6 +110,16 @@ func (o *diffCommand) tree(ctx context.Context, name string) (scene, error) {
 	return r.scene(r.Inventory), nil
 }
 
+// mustSay refuses two trees of which neither has anything that decides about connections: a wrong path would pass for no change.
+func mustSay(before, after scene) error {
+	for _, s := range []scene{before, after} {
+		if len(s.Profiles) > 0 || len(s.Policies) > 0 {
+			return nil
+		}
+	}
+	return errors.New("neither OLD nor NEW has a profile or a NetworkPolicy; check the paths")
+}
+
 func (o *diffCommand) compare(before, after scene) (render.Diff, error) {
 	var d render.Diff
 	scope := connectivity.Scope{}
@@ -117,7 +127,7 @@ func (o *diffCommand) compare(before, after scene) (render.Diff, error) {
 		scope.Namespaces = []string{namespace}
 	}
 	if !o.live {
-		if err := errors.Join(mustHave(scope, before, after), mustAct(before, after)); err != nil {
+		if err := errors.Join(mustSay(before, after), mustHave(scope, before, after), mustAct(before, after)); err != nil {
 			return d, err
 		}
 	}

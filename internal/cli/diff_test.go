@@ -76,6 +76,7 @@ func TestDiffBuildsKustomizeDirectories(t *testing.T) {
 
 func TestDiffSaysWhyItCannotBeDone(t *testing.T) {
 	mustBeGolden(t, "diff-not-done",
+		session{args: "diff /dev/null internal/cli/testdata/deployment.yaml"},
 		session{args: "diff"},
 		session{args: "diff " + sample},
 		session{args: "diff " + sample + sample + "-f " + sample},

@@ -19,8 +19,8 @@ type Explanation struct {
 	// Namespace is the one that was meant where none was given.
 	Namespace string `json:"namespace"`
 	// Source and Destination are the ends as they were asked for.
-	Source      End `json:"source"`
-	Destination End `json:"destination"`
+	Source      End `json:"from"`
+	Destination End `json:"to"`
 	// Answers are at least one: one for each number of ports and pods that fare alike, those that are denied first.
 	Answers []Answer `json:"answers"`
 	// Notes are sentences about what was assumed, or is good to know.
@@ -60,8 +60,8 @@ type End struct {
 type Answer struct {
 	// Verdict is that of the connection: Allowed, Denied or Undecidable.
 	Verdict     evaluator.Verdict `json:"verdict"`
-	Source      Party             `json:"source"`
-	Destination Party             `json:"destination"`
+	Source      Party             `json:"from"`
+	Destination Party             `json:"to"`
 	// Ports are at least one.
 	Ports []Port `json:"ports"`
 	// Egress is the decision at the source, Ingress at the destination.
