@@ -19,7 +19,7 @@ FUZZTIME ?= 30s
 KUBECTL ?= kubectl
 
 # TEST_MODULES are those with tests, which "./..." does not reach.
-TEST_MODULES = test/witness .ci/krew
+TEST_MODULES = test/witness .ci/krew .ci/workflows
 GO_MODULES = $(patsubst %/go.mod,%,$(patsubst go.mod,./go.mod,$(shell git ls-files '*go.mod')))
 
 ##@ Use

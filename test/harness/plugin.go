@@ -7,17 +7,26 @@ import (
 	"path/filepath"
 )
 
+// BuildPlugin is the function BuildPlugin.
+func (c *ControlPlane) BuildPlugin(ctx context.Context) (string, error) {
+	return BuildPlugin(ctx)
+}
+
 // BuildPlugin builds the kubectl plugin from source into a directory under bin/ and returns the path of the binary, which is
 // named as kubectl looks for it. It is built with the race detector when the caller was.
-func (c *ControlPlane) BuildPlugin(ctx context.Context) (string, error) {
+func BuildPlugin(ctx context.Context) (string, error) {
+	root, err := RepositoryRoot()
+	if err != nil {
+		return "", err
+	}
 	directory, args := "plugin", []string{"build"}
 	if raceEnabled {
 		directory = "plugin-race"
 		args = append(args, "-race")
 	}
-	binary := filepath.Join(c.root, "bin", directory, "kubectl-firebreak")
+	binary := filepath.Join(root, "bin", directory, "kubectl-firebreak")
 	cmd := exec.CommandContext(ctx, "go", append(args, "-o", binary, "./cmd/kubectl-firebreak")...)
-	cmd.Dir = c.root
+	cmd.Dir = root
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the plugin: %w\n%s", err, output)
 	}
