@@ -254,7 +254,9 @@ func (f *fixture) mustOpenOnly(before World, e Explanation, lines []Remedy, had 
 			continue
 		}
 		asked := slices.ContainsFunc(e.Answers, func(a Answer) bool {
-			return slices.ContainsFunc(a.Ports, func(p Port) bool { return p.set().Contains(o.protocol, o.port) })
+			return slices.ContainsFunc(a.Ports, func(p Port) bool {
+				return p.set().Contains(o.protocol, o.port) || namesIt(ends[o.to].Pod, p.Name, o)
+			})
 		})
 		if !asked {
 			f.fail("opened %+v, and nobody asked for that port", o)
@@ -265,6 +267,11 @@ func (f *fixture) mustOpenOnly(before World, e Explanation, lines []Remedy, had 
 			}
 		}
 	}
+}
+
+// namesIt says whether a pod calls the port that was opened so: a line with the name of a port means at each pod its own number.
+func namesIt(pod *snapshot.Pod, name string, o opening) bool {
+	return pod != nil && name != "" && slices.Contains(pod.Ports, snapshot.ContainerPort{Name: name, Protocol: o.protocol, Port: o.port})
 }
 
 // akin says whether a pod or address is one that must be meant when an end is: it is in a tier with a pod of it, has the labels that its
