@@ -120,8 +120,8 @@ type reading struct {
 // Cluster returns what is known.
 func (r *reading) Cluster() *snapshot.Cluster { return r.Inventory.Cluster(r.options) }
 
-// read reads everything. Namespaces are those that a command needs to know all of; when empty, it is all namespaces under -A and
-// the namespace of the reading else. A document that is no object, and a profile that a cluster would refuse, is an errRefused.
+// read reads everything. Namespaces are those that a command needs to know all of; when empty, it is all namespaces under -A, and
+// else those of the reading and of the objects in the files. A document that is no object, and a profile that a cluster would refuse, is an errRefused.
 func (s *sources) read(ctx context.Context, namespaces ...string) (*reading, error) {
 	r, err := s.readLenient(ctx, namespaces...)
 	if err != nil {
