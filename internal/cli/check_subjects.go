@@ -13,7 +13,6 @@ import (
 	"firebreak.dev/firebreak/internal/inventory"
 	"firebreak.dev/firebreak/internal/manifests"
 	"firebreak.dev/firebreak/internal/schema"
-	"firebreak.dev/firebreak/internal/snapshot"
 )
 
 // checkupOf takes apart what was read: the profiles of the files with what the API server would say to each, and all that
@@ -86,25 +85,13 @@ func (o *checkCommand) subject(ctx context.Context, server *schema.Server, r *re
 		// The shape is wrong, which Invalid says field by field.
 		return subject, nil //nolint:nilerr // see above
 	}
-	subject.Profile = snapshotOf(known)
+	if profile, ok := inventory.ProfileOf(known); ok {
+		subject.Profile = &profile
+	}
 	if key != subject.Key && verdict.Err() == nil {
 		r.Inventory.Add(known)
 	}
 	return subject, nil
-}
-
-// snapshotOf returns what was read as a profile; nil when it is none.
-func snapshotOf(o inventory.Object) *snapshot.Profile {
-	var p snapshot.Profile
-	switch o := o.(type) {
-	case *v1alpha1.SegmentationProfile:
-		p = snapshot.FromSegmentationProfile(o)
-	case *v1alpha1.ClusterSegmentationProfile:
-		p = snapshot.FromClusterSegmentationProfile(o)
-	default:
-		return nil
-	}
-	return &p
 }
 
 // unreadable returns the documents that are no objects, and the objects that are none of their kind. Of profiles, the API

@@ -12,7 +12,6 @@ import (
 	"firebreak.dev/firebreak/internal/inventory"
 	"firebreak.dev/firebreak/internal/manifests"
 	"firebreak.dev/firebreak/internal/schema"
-	"firebreak.dev/firebreak/internal/snapshot"
 	"firebreak.dev/firebreak/internal/validation"
 )
 
@@ -82,7 +81,12 @@ func refusal(ctx context.Context, server *schema.Server, o manifests.Object) []e
 	if err := verdict.Err(); err != nil {
 		return []error{fmt.Errorf("%s: %w", at(o, verdict.Invalid), err)}
 	}
-	profile, ok := profileOf(o)
+	object, err := inventory.Decode(o.Unstructured)
+	if err != nil {
+		// That was reported when it was read.
+		return nil
+	}
+	profile, ok := inventory.ProfileOf(object)
 	if !ok {
 		return nil
 	}
@@ -99,19 +103,4 @@ func at(o manifests.Object, list field.ErrorList) manifests.Source {
 		return o.Source
 	}
 	return o.Source.At(list[0].Field)
-}
-
-// profileOf reads a profile; ok is false for what cannot be read, which was reported already.
-func profileOf(o manifests.Object) (snapshot.Profile, bool) {
-	object, err := inventory.Decode(o.Unstructured)
-	if err != nil || object == nil {
-		return snapshot.Profile{}, false
-	}
-	inv := inventory.New()
-	inv.Add(object)
-	profiles := inv.Cluster(snapshot.Options{}).Profiles
-	if len(profiles) != 1 {
-		return snapshot.Profile{}, false
-	}
-	return profiles[0], true
 }

@@ -70,10 +70,10 @@ func (b *builder) add(inv *Inventory, o Object) {
 	switch o := o.(type) {
 	case *corev1.Namespace:
 		b.namespaces[o.Name] = snapshot.Namespace{Name: o.Name, Labels: withName(o.Name, o.Labels), Terminating: !o.DeletionTimestamp.IsZero()}
-	case *v1alpha1.SegmentationProfile:
-		b.cluster.Profiles = append(b.cluster.Profiles, b.known(snapshot.FromSegmentationProfile(o), inv.underneath(KeyOf(o))))
-	case *v1alpha1.ClusterSegmentationProfile:
-		b.cluster.Profiles = append(b.cluster.Profiles, b.known(snapshot.FromClusterSegmentationProfile(o), inv.underneath(KeyOf(o))))
+	case *v1alpha1.SegmentationProfile, *v1alpha1.ClusterSegmentationProfile:
+		if p, ok := ProfileOf(o); ok {
+			b.cluster.Profiles = append(b.cluster.Profiles, known(p, inv.underneath(KeyOf(o))))
+		}
 	case *networkingv1.NetworkPolicy:
 		b.cluster.Policies = append(b.cluster.Policies, o)
 	case *corev1.Service:
@@ -88,8 +88,19 @@ func (b *builder) add(inv *Inventory, o Object) {
 	}
 }
 
+// ProfileOf reads a profile of either kind; ok is false for other objects.
+func ProfileOf(o Object) (p snapshot.Profile, ok bool) {
+	switch o := o.(type) {
+	case *v1alpha1.SegmentationProfile:
+		return snapshot.FromSegmentationProfile(o), true
+	case *v1alpha1.ClusterSegmentationProfile:
+		return snapshot.FromClusterSegmentationProfile(o), true
+	}
+	return snapshot.Profile{}, false
+}
+
 // known gives a profile the identity that it has in the cluster, when it is a version of it from a file. Without one it is new.
-func (b *builder) known(p, underneath snapshot.Profile) snapshot.Profile {
+func known(p, underneath snapshot.Profile) snapshot.Profile {
 	if p.UID != "" {
 		return p
 	}
@@ -104,12 +115,8 @@ func (b *builder) known(p, underneath snapshot.Profile) snapshot.Profile {
 func (inv *Inventory) underneath(key Key) snapshot.Profile {
 	for _, l := range slices.Backward(inv.layers) {
 		if o := l[key]; o != nil && o.GetUID() != "" {
-			switch o := o.(type) {
-			case *v1alpha1.SegmentationProfile:
-				return snapshot.FromSegmentationProfile(o)
-			case *v1alpha1.ClusterSegmentationProfile:
-				return snapshot.FromClusterSegmentationProfile(o)
-			}
+			p, _ := ProfileOf(o)
+			return p
 		}
 	}
 	return snapshot.Profile{}
