@@ -5,8 +5,6 @@ import (
 	"net/netip"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
@@ -63,12 +61,12 @@ func (p *Pods) InNamespace(namespace string) []snapshot.Pod {
 }
 
 // join counts a pod in its class, which comes into being with its first pod.
-func (ns *podNamespace) join(key string, pod *corev1.Pod) *podClass {
+func (ns *podNamespace) join(key string, pod snapshot.Pod) *podClass {
 	class, ok := ns.classes[key]
 	if !ok {
 		class = &podClass{key: key, Pod: snapshot.Pod{
-			Namespace: ns.name, Labels: maps.Clone(pod.Labels), HostNetwork: pod.Spec.HostNetwork,
-			Ports: snapshot.ContainerPorts(&pod.Spec), Workload: snapshot.WorkloadOf(pod),
+			Namespace: ns.name, Labels: maps.Clone(pod.Labels), HostNetwork: pod.HostNetwork,
+			Ports: pod.Ports, Workload: pod.Workload,
 		}}
 		ns.classes[key] = class
 	}

@@ -183,7 +183,8 @@ func (p *Pods) set(pod *corev1.Pod) podChange {
 		ns = &podNamespace{name: pod.Namespace, pods: map[string]podEntry{}, classes: map[string]*podClass{}}
 		p.namespaces[pod.Namespace] = ns
 	}
-	key, addresses := snapshot.FromPod(pod).ClassKey(), podAddresses(pod)
+	read := snapshot.FromPod(pod)
+	key, addresses := read.ClassKey(), podAddresses(pod)
 	entry, had := ns.pods[pod.Name]
 	if had && entry.class.key == key && entry.addresses == addresses {
 		return podChange{}
@@ -200,7 +201,7 @@ func (p *Pods) set(pod *corev1.Pod) podChange {
 	if had {
 		ns.leave(entry.class)
 	}
-	ns.pods[pod.Name] = podEntry{ns.join(key, pod), addresses}
+	ns.pods[pod.Name] = podEntry{ns.join(key, read), addresses}
 	changed.counts = true
 	return changed
 }
