@@ -20,7 +20,8 @@ import (
 // may have written, with and without those of profiles.
 func TestTheEvaluatorAgreesWithItself(t *testing.T) {
 	var all tally
-	eachCase(t, *cases/8, func(number uint64) error {
+	clusters := *cases / 8
+	eachCase(t, clusters, func(number uint64) error {
 		d := random.New(*seed, number)
 		c := d.Foreign()
 		if number%4 == 0 {
@@ -36,7 +37,7 @@ func TestTheEvaluatorAgreesWithItself(t *testing.T) {
 		_, err = consistent(world(small))
 		return fmt.Errorf("%w\nA smaller cluster that fails:\n%s", err, describe(small))
 	})
-	all.mustProveMuch(t)
+	all.mustProveMuch(t, clusters)
 }
 
 // world returns the cluster with all its policies, compiled and foreign.
