@@ -40,7 +40,7 @@ demo: ## See Firebreak at work on a control plane of its own; KEEP=1 leaves it r
 ##@ Test
 
 .PHONY: test
-test: controlplane bin/promtool bin/helm bin/diagrams ## Run every test, with the race detector
+test: controlplane bin/promtool bin/helm bin/diagrams bin/kube-network-policies ## Run every test, with the race detector
 	@go run ./test/run ./... $(TEST_MODULES:%=./%/...)
 
 .PHONY: test-unit
@@ -62,6 +62,10 @@ test-controllers: controlplane ## Run the tests of the controllers
 .PHONY: test-integration
 test-integration: controlplane ## Run the tests of the operator's binary with its shipped configuration
 	@go run ./test/run ./test/harness/... ./test/integration/...
+
+.PHONY: test-dataplane
+test-dataplane: controlplane bin/kube-network-policies ## Hold what profiles say against packets; needs root, iproute2, iptables, nftables
+	@go run ./test/run ./test/dataplane/...
 
 .PHONY: fuzz
 fuzz: ## Fuzz each fuzz target for FUZZTIME (30s)
@@ -158,6 +162,14 @@ bin/helm: .ci/helm/go.mod .ci/helm/go.sum
 	CGO_ENABLED=0 go build -buildvcs=false -o ../../$@ \
 	  -ldflags "-s -w $$(printf -- '-X helm.sh/helm/v3/pkg/%s ' {chartutil,lint/rules}.k8sVersion{Major=1,Minor=$$minor})" \
 	  helm.sh/helm/v3/cmd/helm
+	@touch $@
+
+# The network plugin of the data plane's tests.
+bin/kube-network-policies: test/dataplane/enforcer/go.mod test/dataplane/enforcer/go.sum
+	@echo "building kube-network-policies, which takes minutes the first time"
+	@mkdir -p bin
+	@cd test/dataplane/enforcer && CGO_ENABLED=0 go build -buildvcs=false -ldflags "-s -w" -o ../../../$@ \
+	  sigs.k8s.io/kube-network-policies/cmd/kube-network-policies/standard
 	@touch $@
 
 # What reads Mermaid and DOT. It is written in JavaScript; without Node.js, the test that uses it says that it was skipped.

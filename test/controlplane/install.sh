@@ -3,12 +3,12 @@
 #
 # usage: install.sh [program ...]
 #
-# Without arguments: etcd, kube-apiserver, kubectl and kube-controller-manager. The last line on stdout is the
+# Without arguments: etcd, kube-apiserver, kubectl, kube-controller-manager and kube-proxy. The last line on stdout is the
 # directory that holds them; everything else goes to stderr. In order of preference:
 #
 #   1. KUBEBUILDER_ASSETS, if it is set and holds every program asked for;
 #   2. bin/k8s, for each program there that was made from the pins in this directory's go.mod and go.sum;
-#   3. a download by setup-envtest, if its index answers within seconds (never has kube-controller-manager);
+#   3. a download by setup-envtest, if its index answers within seconds (never has the last two);
 #   4. a build from the pinned Go modules: minutes the first time, seconds with a warm Go build cache.
 set -euo pipefail
 
@@ -22,7 +22,7 @@ version=$(awk '$1 == "k8s.io/kubernetes" { print $2; exit }' "$here/go.mod")
 scratch=
 
 if [[ $# -eq 0 ]]; then
-  set -- etcd kube-apiserver kubectl kube-controller-manager
+  set -- etcd kube-apiserver kubectl kube-controller-manager kube-proxy
 fi
 
 say() { printf 'control plane: %s\n' "$*" >&2; }
@@ -51,7 +51,7 @@ fingerprint() {
 package_of() {
   case $1 in
     etcd) echo go.etcd.io/etcd/server/v3 ;;
-    kube-apiserver | kube-controller-manager | kubectl) echo "k8s.io/kubernetes/cmd/$1" ;;
+    kube-apiserver | kube-controller-manager | kube-proxy | kubectl) echo "k8s.io/kubernetes/cmd/$1" ;;
     *) say "no such program: $1" && return 1 ;;
   esac
 }

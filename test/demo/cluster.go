@@ -70,7 +70,7 @@ func (d *demo) stop(ctx context.Context) error {
 // startManager builds the operator and runs it as the ServiceAccount that config/default installs.
 func (d *demo) startManager(ctx context.Context) error {
 	err := d.timed("Building the operator (the first time, this takes a minute or two)", func() error {
-		_, err := d.plane.BuildManager(ctx)
+		_, err := harness.BuildManager(ctx)
 		return err
 	})
 	if err != nil {
@@ -94,7 +94,7 @@ func (d *demo) startManager(ctx context.Context) error {
 // installPlugin builds the kubectl plugin and puts it where kubectl looks for it.
 func (d *demo) installPlugin(ctx context.Context) error {
 	return d.timed("Building the kubectl plugin", func() (err error) {
-		if d.plugin, err = d.plane.BuildPlugin(ctx); err != nil {
+		if d.plugin, err = harness.BuildPlugin(ctx); err != nil {
 			return err
 		}
 		return os.Setenv("PATH", filepath.Dir(d.plugin)+string(os.PathListSeparator)+os.Getenv("PATH"))

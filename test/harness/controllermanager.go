@@ -22,15 +22,15 @@ func (c *ControlPlane) startControllerManager(ctx context.Context, more []string
 		"garbage-collector-controller",
 		"clusterrole-aggregation-controller",
 	}, more...)
-	process, err := startProcess(ctx, command{
-		program: filepath.Join(c.bin, "kube-controller-manager"),
-		args: []string{
+	process, err := StartProcess(ctx, Command{
+		Program: filepath.Join(c.bin, "kube-controller-manager"),
+		Args: []string{
 			"--kubeconfig=" + c.adminKubeconfig(),
 			"--controllers=" + strings.Join(controllers, ","),
 			"--leader-elect=false",
 			"--secure-port=0",
 		},
-		log: filepath.Join(c.dir, "kube-controller-manager.log"),
+		Log: filepath.Join(c.dir, "kube-controller-manager.log"),
 	})
 	if err != nil {
 		return err
@@ -43,7 +43,7 @@ func (c *ControlPlane) startControllerManager(ctx context.Context, more []string
 	}
 	err = wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, startTimeout, true,
 		func(ctx context.Context) (bool, error) {
-			if err := process.failure(); err != nil {
+			if err := process.Failure(); err != nil {
 				return false, err
 			}
 			_, err := client.CoreV1().ServiceAccounts("default").Get(ctx, "default", metav1.GetOptions{})

@@ -45,15 +45,19 @@ type Manager struct {
 
 // BuildManager builds the operator from source into bin/ and returns the path of the binary. It is built with the race
 // detector when the caller was, so that a race in the operator fails the test that stops it.
-func (c *ControlPlane) BuildManager(ctx context.Context) (string, error) {
-	binary := filepath.Join(c.root, "bin", "manager")
+func BuildManager(ctx context.Context) (string, error) {
+	root, err := RepositoryRoot()
+	if err != nil {
+		return "", err
+	}
+	binary := filepath.Join(root, "bin", "manager")
 	args := []string{"build"}
 	if raceEnabled {
 		binary += "-race"
 		args = append(args, "-race")
 	}
 	cmd := exec.CommandContext(ctx, "go", append(args, "-o", binary, "./cmd/manager")...)
-	cmd.Dir = c.root
+	cmd.Dir = root
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the operator: %w\n%s", err, output)
 	}
@@ -62,18 +66,22 @@ func (c *ControlPlane) BuildManager(ctx context.Context) (string, error) {
 
 // BuildManagerOf builds the operator as it was at a commit of this repository, into bin/, and returns the path of the
 // binary. It needs the history: a shallow clone does not have it.
-func (c *ControlPlane) BuildManagerOf(ctx context.Context, commit string) (string, error) {
+func BuildManagerOf(ctx context.Context, commit string) (string, error) {
+	root, err := RepositoryRoot()
+	if err != nil {
+		return "", err
+	}
 	source, err := os.MkdirTemp("", "firebreak-"+commit)
 	if err != nil {
 		return "", fmt.Errorf("make a directory for the sources of %s: %w", commit, err)
 	}
 	defer func() { _ = os.RemoveAll(source) }()
 	checkout := exec.CommandContext(ctx, "git", "--work-tree="+source, "restore", "--source="+commit, "--worktree", "--", ".")
-	checkout.Dir = c.root
+	checkout.Dir = root
 	if output, err := checkout.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("get the sources of %s: %w\n%s", commit, err, output)
 	}
-	binary := filepath.Join(c.root, "bin", "manager-"+commit)
+	binary := filepath.Join(root, "bin", "manager-"+commit)
 	args := []string{"build", "-buildvcs=false", "-o", binary}
 	if raceEnabled {
 		// What it shares with the operator of today is built already.
@@ -91,7 +99,7 @@ func (c *ControlPlane) BuildManagerOf(ctx context.Context, commit string) (strin
 func (c *ControlPlane) StartManager(ctx context.Context, opts ManagerOptions) (*Manager, error) {
 	binary := opts.Binary
 	if binary == "" {
-		built, err := c.BuildManager(ctx)
+		built, err := BuildManager(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -117,7 +125,7 @@ func (c *ControlPlane) StartManager(ctx context.Context, opts ManagerOptions) (*
 		"--metrics-bind-address=" + metrics,
 		"--leader-election-namespace=" + ManagerNamespace,
 	}
-	process, err := startProcess(ctx, command{program: binary, args: append(args, opts.Args...), log: log})
+	process, err := StartProcess(ctx, Command{Program: binary, Args: append(args, opts.Args...), Log: log})
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +137,7 @@ func (c *ControlPlane) StartManager(ctx context.Context, opts ManagerOptions) (*
 func (m *Manager) WaitReady(ctx context.Context, timeout time.Duration) error {
 	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, timeout, true,
 		func(ctx context.Context) (bool, error) {
-			if err := m.failure(); err != nil {
+			if err := m.Failure(); err != nil {
 				return false, err
 			}
 			if !answers(ctx, m.ProbeURL+"/readyz") {

@@ -7,11 +7,6 @@ import (
 	"path/filepath"
 )
 
-// BuildPlugin is the function BuildPlugin.
-func (c *ControlPlane) BuildPlugin(ctx context.Context) (string, error) {
-	return BuildPlugin(ctx)
-}
-
 // BuildPlugin builds the kubectl plugin from source into a directory under bin/ and returns the path of the binary, which is
 // named as kubectl looks for it. It is built with the race detector when the caller was.
 func BuildPlugin(ctx context.Context) (string, error) {

@@ -19,12 +19,13 @@ const (
 	tailBytes = 4096
 )
 
-// command is what a Process runs.
-type command struct {
-	program string
-	args    []string
-	env     []string
-	log     string
+// Command is what a Process runs: a program by its path, and the file that gets both its outputs.
+type Command struct {
+	Program string
+	Args    []string
+	// Env is added to the environment of the caller.
+	Env []string
+	Log string
 }
 
 // Process is a running program. Its methods may be used side by side.
@@ -37,20 +38,20 @@ type Process struct {
 	err error
 }
 
-// startProcess starts a program that outlives ctx and writes both its outputs to a file.
-func startProcess(ctx context.Context, c command) (*Process, error) {
-	name := filepath.Base(c.program)
-	log, err := os.Create(c.log)
+// StartProcess starts a program that outlives ctx and writes both its outputs to a file.
+func StartProcess(ctx context.Context, c Command) (*Process, error) {
+	name := filepath.Base(c.Program)
+	log, err := os.Create(c.Log)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), c.program, c.args...)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), c.Program, c.Args...)
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Env = append(os.Environ(), c.env...)
+	cmd.Env = append(os.Environ(), c.Env...)
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", name, err), log.Close())
 	}
-	p := &Process{name: name, log: c.log, cmd: cmd, exited: make(chan struct{})}
+	p := &Process{name: name, log: c.Log, cmd: cmd, exited: make(chan struct{})}
 	go func() {
 		defer close(p.exited)
 		p.err = errors.Join(cmd.Wait(), log.Close())
@@ -107,8 +108,8 @@ func (p *Process) signal(signal os.Signal) error {
 	return nil
 }
 
-// failure returns an error when the program has ended, whatever its exit code.
-func (p *Process) failure() error {
+// Failure returns an error when the program has ended, whatever its exit code.
+func (p *Process) Failure() error {
 	select {
 	case <-p.exited:
 		return fmt.Errorf("%s ended (%s):\n%s", p.name, p.cmd.ProcessState, p.tail())

@@ -36,7 +36,7 @@ var _ = Describe("An upgrade", Ordered, func() {
 			Skip("this is a shallow clone, without commit " + previousVersion + " to upgrade from, and it could not be fetched")
 		}
 		var err error
-		previous, err = plane.BuildManagerOf(ctx, previousVersion)
+		previous, err = harness.BuildManagerOf(ctx, previousVersion)
 		Expect(err).NotTo(HaveOccurred())
 	})
 

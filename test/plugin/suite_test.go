@@ -56,7 +56,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 	admin = filepath.Join(GinkgoT().TempDir(), "admin.kubeconfig")
 	Expect(plane.AdminKubeconfig(admin)).To(Succeed())
-	binary, err = plane.BuildPlugin(ctx)
+	binary, err = harness.BuildPlugin(ctx)
 	Expect(err).NotTo(HaveOccurred())
 
 	kubeconfig, err := plane.ServiceAccountKubeconfig(ctx, harness.ManagerNamespace, harness.ManagerServiceAccount)

@@ -1,0 +1,152 @@
+package testbed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// insideVariable is set for the program that runs inside, to the file descriptor on which it says whether the sandbox is ready.
+const insideVariable = "FIREBREAK_SANDBOX"
+
+// readyDescriptor is the first of the files that a program gets besides its standard ones.
+const readyDescriptor = 3
+
+// programs are what a testbed calls, with the Debian package of each.
+var programs = map[string]string{"ip": "iproute2", "iptables": "iptables", "ip6tables": "iptables", "nft": "nftables", "mount": "mount"}
+
+// Inside says whether this program runs in a sandbox.
+func Inside() bool { return os.Getenv(insideVariable) != "" }
+
+// Possible returns an error that says what there is to do when a sandbox is not to be had: by who asks, or for want of a program.
+// Whether the kernel can do what it takes, Enter will see.
+func Possible() error {
+	if os.Geteuid() != 0 {
+		return errors.New("network namespaces need root")
+	}
+	var missing []string
+	for program, debian := range programs {
+		if _, err := exec.LookPath(program); err != nil && !slices.Contains(missing, debian) {
+			missing = append(missing, debian)
+		}
+	}
+	if len(missing) > 0 {
+		slices.Sort(missing)
+		return fmt.Errorf("programs are missing: on Debian, apt-get install %s", strings.Join(missing, " "))
+	}
+	return nil
+}
+
+// Enter runs this program again, with its arguments, in a sandbox, and returns its exit code. When it fails, the error says what
+// this machine lacks, and nothing has run.
+func Enter(ctx context.Context) (int, error) {
+	if err := Possible(); err != nil {
+		return 0, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return 0, err
+	}
+	said, ready, err := os.Pipe()
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = said.Close() }()
+	// The program inside is told to die with the thread that started it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd := exec.CommandContext(ctx, self, os.Args[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.ExtraFiles = []*os.File{ready}
+	cmd.Env = append(os.Environ(), insideVariable+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWPID,
+		Pdeathsig:  syscall.SIGKILL,
+	}
+	if err := cmd.Start(); err != nil {
+		return 0, errors.Join(fmt.Errorf("make namespaces: %w", err), ready.Close())
+	}
+	if err := ready.Close(); err != nil {
+		return 0, err
+	}
+	lacks, err := io.ReadAll(said)
+	if err != nil {
+		return 0, err
+	}
+	err = cmd.Wait()
+	if len(lacks) > 0 {
+		return 0, errors.New(string(lacks))
+	}
+	var exit *exec.ExitError
+	if err == nil || errors.As(err, &exit) {
+		return cmd.ProcessState.ExitCode(), nil
+	}
+	return 0, err
+}
+
+// Furnish makes the sandbox usable. The program that runs inside calls it first. Where this machine cannot, it tells the program
+// outside and ends.
+func Furnish(ctx context.Context) {
+	ready := os.NewFile(readyDescriptor, "ready")
+	unix.CloseOnExec(readyDescriptor)
+	if err := furnish(ctx); err != nil {
+		fmt.Fprint(ready, err)
+		os.Exit(1)
+	}
+	if err := ready.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func furnish(ctx context.Context) error {
+	for _, mount := range [][]string{
+		{"--make-rprivate", "/"},
+		// What tools look up of processes is that of the new PID namespace.
+		{"-t", "proc", "proc", "/proc"},
+		// Here are the names of network namespaces, and the lock of iptables.
+		{"-t", "tmpfs", "tmpfs", "/run"},
+	} {
+		if err := run(ctx, "", "mount", mount...); err != nil {
+			return err
+		}
+	}
+	for setting, value := range map[string]string{
+		"net/ipv4/ip_forward":             "1",
+		"net/ipv4/conf/all/rp_filter":     "0",
+		"net/ipv4/conf/default/rp_filter": "0",
+		"net/ipv6/conf/all/forwarding":    "1",
+		// The kernel soon forgets a UDP connection, so that the next one from the same port is judged anew.
+		"net/netfilter/nf_conntrack_udp_timeout":        "3",
+		"net/netfilter/nf_conntrack_udp_timeout_stream": "3",
+	} {
+		if err := os.WriteFile("/proc/sys/"+setting, []byte(value), 0o600); err != nil {
+			return fmt.Errorf("set a kernel parameter of the sandbox: %w", err)
+		}
+	}
+	err := run(ctx, "link set lo up\naddr add "+NodeAddress.String()+"/32 dev lo\naddr add "+NodeAddress6.String()+"/128 dev lo nodad\n",
+		"ip", "-batch", "-")
+	if err != nil {
+		return err
+	}
+	return queuePackets(ctx)
+}
+
+// run runs a program with a text on its standard input. An error quotes what it printed.
+func run(ctx context.Context, input, program string, args ...string) error {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Stdin = strings.NewReader(input)
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s %s: %w: %s", program, strings.Join(args, " "), err, strings.TrimSpace(string(output)))
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package dataplane_test
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"firebreak.dev/firebreak/internal/evaluator"
+	"firebreak.dev/firebreak/internal/snapshot"
+	"firebreak.dev/firebreak/test/dataplane/testbed"
+)
+
+// enforcementTimeout is how long the enforcer may take to know of the last policy: it watches the API server, and takes
+// milliseconds on an idle machine.
+const enforcementTimeout = 15 * time.Second
+
+// expectOpen expects every flow to pass: each of them has somebody who answers, so whatever does not pass later was denied.
+func expectOpen(ctx context.Context, flows []testbed.Flow) {
+	GinkgoHelper()
+	var all []string
+	for _, f := range flows {
+		all = append(all, f.String())
+	}
+	expectTraffic(ctx, flows, all...)
+}
+
+// expectTraffic opens a connection for each flow and expects just those that are wanted to pass, and the evaluator to foretell it
+// from the policies that stand in the API server. It names a flow as testbed does, "shop/web-1 > shop/api-1 8080/TCP".
+func expectTraffic(ctx context.Context, flows []testbed.Flow, wanted ...string) {
+	GinkgoHelper()
+	slices.Sort(wanted)
+	before, err := cluster.Judged()
+	Expect(err).NotTo(HaveOccurred())
+	Eventually(func() ([]string, error) { return testbed.Passing(ctx, flows) }).
+		WithTimeout(enforcementTimeout).Should(HaveExactElements(wanted), "the connections that pass")
+
+	// Nothing was denied but by the enforcer.
+	after, err := cluster.Judged()
+	Expect(err).NotTo(HaveOccurred())
+	Expect(after.Packets-before.Packets).To(BeNumerically(">=", len(flows)), "packets that were judged")
+	Expect(after.Lost).To(BeZero(), "packets that the enforcer did not take")
+
+	allowed, undecidable := foretold(ctx, flows)
+	decided := func(list []string) []string {
+		return slices.DeleteFunc(slices.Clone(list), func(flow string) bool { return slices.Contains(undecidable, flow) })
+	}
+	Expect(allowed).To(HaveExactElements(decided(wanted)), "what the evaluator says will pass")
+}
+
+// foretold returns what the evaluator says of flows, in order: those that pass, and those of which it cannot say.
+func foretold(ctx context.Context, flows []testbed.Flow) (allowed, undecidable []string) {
+	GinkgoHelper()
+	world, pods := liveWorld(ctx)
+	e, err := evaluator.New(world)
+	Expect(err).NotTo(HaveOccurred())
+	allowed = []string{}
+	for _, f := range flows {
+		verdict := e.Evaluate(evaluator.Connection{
+			Source: endpoint(pods, f.From), Destination: endpoint(pods, f.To), Protocol: f.Port.Protocol, Port: f.Port.Number,
+		}).Verdict()
+		switch verdict {
+		case evaluator.Allowed:
+			allowed = append(allowed, f.String())
+		case evaluator.Undecidable:
+			undecidable = append(undecidable, f.String())
+		case evaluator.Denied:
+		}
+	}
+	slices.Sort(allowed)
+	return allowed, undecidable
+}
+
+// liveWorld reads the cluster from the API server, and the pods by address, too.
+func liveWorld(ctx context.Context) (evaluator.World, map[netip.Addr]*snapshot.Pod) {
+	GinkgoHelper()
+	var namespaces corev1.NamespaceList
+	var pods corev1.PodList
+	var policies networkingv1.NetworkPolicyList
+	Expect(cluster.Client.List(ctx, &namespaces)).To(Succeed())
+	Expect(cluster.Client.List(ctx, &pods)).To(Succeed())
+	Expect(cluster.Client.List(ctx, &policies)).To(Succeed())
+	var world evaluator.World
+	for _, ns := range namespaces.Items {
+		world.Namespaces = append(world.Namespaces, snapshot.Namespace{Name: ns.Name, Labels: ns.Labels})
+	}
+	for i := range pods.Items {
+		world.Pods = append(world.Pods, snapshot.FromPod(&pods.Items[i]))
+	}
+	for i := range policies.Items {
+		world.Policies = append(world.Policies, &policies.Items[i])
+	}
+	byAddress := map[netip.Addr]*snapshot.Pod{}
+	for i := range world.Pods {
+		for _, a := range world.Pods[i].Addresses {
+			byAddress[a] = &world.Pods[i]
+		}
+	}
+	return world, byAddress
+}
+
+func endpoint(pods map[netip.Addr]*snapshot.Pod, host *testbed.Host) evaluator.Endpoint {
+	if pod := pods[host.Addresses[0]]; pod != nil {
+		return evaluator.OfPod(pod)
+	}
+	return evaluator.OfAddress(host.Addresses[0])
+}
