@@ -35,16 +35,8 @@ func expectOpen(ctx context.Context, flows []testbed.Flow) {
 func expectTraffic(ctx context.Context, flows []testbed.Flow, wanted ...string) {
 	GinkgoHelper()
 	slices.Sort(wanted)
-	before, err := cluster.Judged()
-	Expect(err).NotTo(HaveOccurred())
-	Eventually(func() ([]string, error) { return testbed.Passing(ctx, flows) }).
+	Eventually(func() ([]string, error) { return cluster.Passing(ctx, flows) }).
 		WithTimeout(enforcementTimeout).Should(HaveExactElements(wanted), "the connections that pass")
-
-	// Nothing was denied but by the enforcer.
-	after, err := cluster.Judged()
-	Expect(err).NotTo(HaveOccurred())
-	Expect(after.Packets-before.Packets).To(BeNumerically(">=", len(flows)), "packets that were judged")
-	Expect(after.Lost).To(BeZero(), "packets that the enforcer did not take")
 
 	allowed, undecidable := foretold(ctx, flows)
 	decided := func(list []string) []string {
