@@ -13,6 +13,7 @@ import (
 	"firebreak.dev/firebreak/internal/networkpolicy"
 	"firebreak.dev/firebreak/internal/portset"
 	"firebreak.dev/firebreak/internal/snapshot"
+	"firebreak.dev/firebreak/test/intent"
 	"firebreak.dev/firebreak/test/random"
 )
 
@@ -67,7 +68,7 @@ func consistent(w evaluator.World) (counts, error) {
 				return seen, fmt.Errorf("from %s to %s: flows say %s (%s), the matrix %s (%s)",
 					source.Name, destination.Name, flow.Allowed, flow.Undecidable, between.Allowed, between.Undecidable)
 			}
-			said := said{between.Allowed, between.Undecidable}
+			said := intent.Said{Allowed: between.Allowed, Undecidable: between.Undecidable}
 			seen.count(said)
 			if err := evaluatesTo(e, source, destination, said); err != nil {
 				return seen, err
@@ -94,8 +95,8 @@ func byPair(m *evaluator.Matrix) map[[2]int]evaluator.Ports {
 }
 
 // evaluatesTo asks about two pods on the first and last port of each protocol, and wherever the answer changes.
-func evaluatesTo(e *evaluator.Evaluator, source, destination *snapshot.Pod, want said) error {
-	ranges := append(portset.All().Ranges(), append(want.allowed.Ranges(), want.unknown.Ranges()...)...)
+func evaluatesTo(e *evaluator.Evaluator, source, destination *snapshot.Pod, want intent.Said) error {
+	ranges := append(portset.All().Ranges(), append(want.Allowed.Ranges(), want.Undecidable.Ranges()...)...)
 	for _, r := range ranges {
 		for _, port := range []int32{r.First - 1, r.First, r.Last, r.Last + 1} {
 			if port < portset.First || port > portset.Last {
@@ -104,7 +105,7 @@ func evaluatesTo(e *evaluator.Evaluator, source, destination *snapshot.Pod, want
 			got := e.Evaluate(evaluator.Connection{
 				Source: evaluator.OfPod(source), Destination: evaluator.OfPod(destination), Protocol: r.Protocol, Port: port,
 			})
-			if verdict := want.verdict(r.Protocol, port); got.Verdict() != verdict {
+			if verdict := want.Verdict(r.Protocol, port); got.Verdict() != verdict {
 				return fmt.Errorf("from %s to %s on %s/%d: the matrix says %s, and asked alone it is %s",
 					source.Name, destination.Name, r.Protocol, port, verdict, got.Verdict())
 			}

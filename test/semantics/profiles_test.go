@@ -7,13 +7,13 @@ import (
 	"sync"
 	"testing"
 
-	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"firebreak.dev/firebreak/internal/compiler"
 	"firebreak.dev/firebreak/internal/evaluator"
 	"firebreak.dev/firebreak/internal/portset"
 	"firebreak.dev/firebreak/internal/snapshot"
+	"firebreak.dev/firebreak/test/intent"
 	"firebreak.dev/firebreak/test/random"
 )
 
@@ -91,7 +91,7 @@ func agree(c random.Cluster, number uint64) (counts, error) {
 	if err != nil {
 		return seen, err
 	}
-	profiles := read(c)
+	profiles := intent.Read(c)
 	matrix := e.Matrix()
 	classOf := classes(matrix)
 	for i := range c.Pods {
@@ -100,11 +100,11 @@ func agree(c random.Cluster, number uint64) (counts, error) {
 			if i == j || source.Completed || destination.Completed {
 				continue // The matrix says nothing of these; Evaluate is asked below.
 			}
-			want := profiles.between(party{pod: source}, party{pod: destination})
+			want := profiles.Between(evaluator.OfPod(source), evaluator.OfPod(destination))
 			got := matrix.Between(classOf[i], classOf[j])
-			if !got.Allowed.Equal(want.allowed) || !got.Undecidable.Equal(want.unknown) {
+			if !got.Allowed.Equal(want.Allowed) || !got.Undecidable.Equal(want.Undecidable) {
 				return seen, fmt.Errorf("from %s to %s the profiles allow %s (%s if the plugin does), the policies %s (%s)",
-					source.Name, destination.Name, want.allowed, want.unknown, got.Allowed, got.Undecidable)
+					source.Name, destination.Name, want.Allowed, want.Undecidable, got.Allowed, got.Undecidable)
 			}
 			seen.count(want)
 		}
@@ -112,13 +112,13 @@ func agree(c random.Cluster, number uint64) (counts, error) {
 	return seen, evaluated(e, profiles, random.New(*seed, number), &seen)
 }
 
-func (c *counts) count(pair said) {
+func (c *counts) count(pair intent.Said) {
 	switch {
-	case pair.allowed.IsAll():
+	case pair.Allowed.IsAll():
 		c.open++
-	case !pair.allowed.IsEmpty():
+	case !pair.Allowed.IsEmpty():
 		c.allowed++
-	case !pair.unknown.IsEmpty():
+	case !pair.Undecidable.IsEmpty():
 		c.unknown++
 	default:
 		c.denied++
@@ -138,22 +138,22 @@ func classes(m *evaluator.Matrix) map[int]int {
 
 // evaluated asks about single connections: of each pod with itself, another pod, and an address, on some ports at which the
 // answer may change.
-func evaluated(e *evaluator.Evaluator, profiles *reading, d random.Drawer, seen *counts) error {
+func evaluated(e *evaluator.Evaluator, profiles *intent.Reading, d random.Drawer, seen *counts) error {
 	for i := range profiles.Pods {
-		pod := party{pod: &profiles.Pods[i]}
-		other := party{pod: &profiles.Pods[d.IntN(len(profiles.Pods))]}
-		outside := party{addr: random.OneOf(d, interesting(profiles.Cluster)...)}
-		for _, ends := range [][2]party{{pod, pod}, {pod, other}, {outside, pod}, {pod, outside}} {
-			want := profiles.between(ends[0], ends[1])
-			connection := evaluator.Connection{Source: endpoint(ends[0]), Destination: endpoint(ends[1])}
+		pod := evaluator.OfPod(&profiles.Pods[i])
+		other := evaluator.OfPod(&profiles.Pods[d.IntN(len(profiles.Pods))])
+		outside := evaluator.OfAddress(random.OneOf(d, interesting(profiles.Cluster)...))
+		for _, ends := range [][2]evaluator.Endpoint{{pod, pod}, {pod, other}, {outside, pod}, {pod, outside}} {
+			want := profiles.Between(ends[0], ends[1])
+			connection := evaluator.Connection{Source: ends[0], Destination: ends[1]}
 			for _, at := range bounds(d, want) {
 				connection.Protocol, connection.Port = at.Protocol, at.First
-				verdict := want.verdict(at.Protocol, at.First)
+				verdict := want.Verdict(at.Protocol, at.First)
 				if got := e.Evaluate(connection).Verdict(); got != verdict {
-					return fmt.Errorf("from %s to %s on %s: the profiles say %s, the policies %s", ends[0], ends[1], at, verdict, got)
+					return fmt.Errorf("from %s to %s on %s: the profiles say %s, the policies %s", name(ends[0]), name(ends[1]), at, verdict, got)
 				}
 				switch {
-				case ends[0].pod != nil && ends[1].pod != nil || want.allowed.IsAll():
+				case ends[0].Pod != nil && ends[1].Pod != nil || want.Allowed.IsAll():
 				case verdict == evaluator.Allowed:
 					seen.addresses++
 				default:
@@ -165,30 +165,18 @@ func evaluated(e *evaluator.Evaluator, profiles *reading, d random.Drawer, seen 
 	return nil
 }
 
-func endpoint(p party) evaluator.Endpoint { return evaluator.Endpoint{Pod: p.pod, Address: p.addr} }
-
-func (p party) String() string {
-	if p.pod != nil {
-		return p.pod.Name
+func name(e evaluator.Endpoint) string {
+	if e.Pod != nil {
+		return e.Pod.Name
 	}
-	return p.addr.String()
+	return e.Address.String()
 }
 
-func (s said) verdict(protocol corev1.Protocol, port int32) evaluator.Verdict {
-	switch {
-	case s.allowed.Contains(protocol, port):
-		return evaluator.Allowed
-	case s.unknown.Contains(protocol, port):
-		return evaluator.Undecidable
-	}
-	return evaluator.Denied
-}
-
-// bounds returns, as ranges of one port each, a port that any cluster has to do with, and some at which what is said changes,
+// bounds returns, as ranges of one port each, a port that any cluster has to do with, and some at which what is intent.Said changes,
 // with their neighbours.
-func bounds(d random.Drawer, s said) []portset.Range {
+func bounds(d random.Drawer, s intent.Said) []portset.Range {
 	out := []portset.Range{{Protocol: random.OneOf(d, portset.Protocols()...), First: random.OneOf[int32](d, 1, 53, 80, 443, 8080, 65535)}}
-	ranges := append(s.allowed.Ranges(), s.unknown.Ranges()...)
+	ranges := append(s.Allowed.Ranges(), s.Undecidable.Ranges()...)
 	for range min(2, len(ranges)) {
 		r := random.OneOf(d, ranges...)
 		for _, port := range []int32{r.First - 1, r.First, r.Last, r.Last + 1} {

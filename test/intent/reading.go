@@ -1,8 +1,7 @@
-package semantics_test
+package intent
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -10,66 +9,76 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/evaluator"
 	"firebreak.dev/firebreak/internal/networkpolicy"
 	"firebreak.dev/firebreak/internal/portset"
 	"firebreak.dev/firebreak/internal/snapshot"
-	"firebreak.dev/firebreak/test/random"
 )
 
-// reading is what the profiles of a cluster say, read as its documentation tells people to read them. It knows nothing of
-// NetworkPolicies but that they do not govern pods on the host network, and that it is up to the network plugin whether a range
-// of addresses means the pods in it.
-type reading struct {
-	random.Cluster
+// Reading is what the profiles of a cluster say. It may be asked again and again, by one caller at a time.
+type Reading struct {
+	snapshot.Cluster
 	namespaces map[string]snapshot.Namespace
 	ends       map[endKey]*end
 }
 
-func read(c random.Cluster) *reading {
-	r := &reading{Cluster: c, namespaces: map[string]snapshot.Namespace{}, ends: map[endKey]*end{}}
+// Read reads the profiles of a cluster, whose Policies it ignores. It keeps pods apart by where they are in memory, so each of
+// the cluster's must stand for one pod, and who asks about them must point at them.
+func Read(c snapshot.Cluster) *Reading {
+	r := &Reading{Cluster: c, namespaces: map[string]snapshot.Namespace{}, ends: map[endKey]*end{}}
 	for _, ns := range c.Namespaces {
 		r.namespaces[ns.Name] = ns
 	}
 	return r
 }
 
-// party is a pod, or an address that is no pod's.
-type party struct {
-	pod  *snapshot.Pod
-	addr netip.Addr
+// Said is the ports of a destination on which connections are allowed, and those other ones on which it depends on the network
+// plugin.
+type Said struct{ Allowed, Undecidable portset.Set }
+
+// Verdict says it of one port: Allowed, Denied or Undecidable.
+func (s Said) Verdict(protocol corev1.Protocol, port int32) evaluator.Verdict {
+	switch {
+	case s.Allowed.Contains(protocol, port):
+		return evaluator.Allowed
+	case s.Undecidable.Contains(protocol, port):
+		return evaluator.Undecidable
+	}
+	return evaluator.Denied
 }
 
-// said is the ports on which connections are allowed, and those on which it depends on the network plugin.
-type said struct{ allowed, unknown portset.Set }
-
-// between says on which ports the source may connect to the destination: both ends must be open.
-func (r *reading) between(source, destination party) said {
-	egress := r.at(networkpolicy.Egress, source, destination, destination.pod)
-	ingress := r.at(networkpolicy.Ingress, destination, source, destination.pod)
-	allowed := egress.allowed.Intersect(ingress.allowed)
-	possible := egress.allowed.Union(egress.unknown).Intersect(ingress.allowed.Union(ingress.unknown))
-	return said{allowed, possible.Minus(allowed)}
+// Between says on which ports the source may connect to the destination: both ends must be open.
+func (r *Reading) Between(source, destination evaluator.Endpoint) Said {
+	egress := r.at(networkpolicy.Egress, source, destination, destination.Pod)
+	ingress := r.at(networkpolicy.Ingress, destination, source, destination.Pod)
+	allowed := egress.Allowed.Intersect(ingress.Allowed)
+	possible := egress.Allowed.Union(egress.Undecidable).Intersect(ingress.Allowed.Union(ingress.Undecidable))
+	return Said{allowed, possible.Minus(allowed)}
 }
 
 // at says what one end lets pass.
-func (r *reading) at(direction networkpolicy.Direction, self, other party, destination *snapshot.Pod) said {
+func (r *Reading) at(direction networkpolicy.Direction, self, other evaluator.Endpoint, destination *snapshot.Pod) Said {
 	switch {
-	case self.pod != nil && self.pod.Completed || other.pod != nil && other.pod.Completed:
-		return said{} // It has no network.
-	case self.pod == nil || self.pod.HostNetwork || self.pod == other.pod:
-		return said{allowed: portset.All()}
+	case self.Pod != nil && self.Pod.Completed || other.Pod != nil && other.Pod.Completed:
+		return Said{} // It has no network.
+	case self.Pod == nil || self.Pod.HostNetwork || self.Pod == other.Pod:
+		return Said{Allowed: portset.All()}
 	}
-	end := r.end(direction, self.pod)
-	if !end.closed {
-		return said{allowed: portset.All()}
+	return r.end(direction, self.Pod).admits(other, destination)
+}
+
+// admits says for whom an end is open.
+func (e *end) admits(other evaluator.Endpoint, destination *snapshot.Pod) Said {
+	if !e.closed {
+		return Said{Allowed: portset.All()}
 	}
-	var out said
-	for _, o := range end.open {
+	var out Said
+	for _, o := range e.open {
 		switch o.who.is(other) {
 		case yes:
-			out.allowed = out.allowed.Union(numbers(o.ports, destination))
+			out.Allowed = out.Allowed.Union(numbers(o.ports, destination))
 		case dependsOnPlugin:
-			out.unknown = out.unknown.Union(numbers(o.ports, destination))
+			out.Undecidable = out.Undecidable.Union(numbers(o.ports, destination))
 		case no:
 		}
 	}
@@ -115,7 +124,7 @@ type endKey struct {
 }
 
 // end reads every enforcing profile that acts in the pod's namespace. What they allow adds up.
-func (r *reading) end(direction networkpolicy.Direction, pod *snapshot.Pod) *end {
+func (r *Reading) end(direction networkpolicy.Direction, pod *snapshot.Pod) *end {
 	key := endKey{direction, pod}
 	if known := r.ends[key]; known != nil {
 		return known
@@ -151,7 +160,7 @@ type standpoint struct {
 }
 
 // opens says what an allow entry opens at a tier: egress for those in from, ingress for those in to.
-func (r *reading) opens(direction networkpolicy.Direction, entry v1alpha1.AllowEntry, here standpoint) []opening {
+func (r *Reading) opens(direction networkpolicy.Direction, entry v1alpha1.AllowEntry, here standpoint) []opening {
 	var out []opening
 	isTier := func(p v1alpha1.Peer) bool { return p.Tier == here.tier.Name }
 	switch {
@@ -187,7 +196,7 @@ func towards(w who, ports []v1alpha1.Port) []v1alpha1.Port {
 	return slices.DeleteFunc(slices.Clone(ports), func(p v1alpha1.Port) bool { return p.Port.Type == intstr.String })
 }
 
-func (r *reading) actsIn(p snapshot.Profile, namespace string) bool {
+func (r *Reading) actsIn(p snapshot.Profile, namespace string) bool {
 	switch {
 	case r.Options.Protected(namespace):
 		return false
@@ -198,7 +207,7 @@ func (r *reading) actsIn(p snapshot.Profile, namespace string) bool {
 }
 
 // livesIn says whether a tier is in a namespace in which its profile acts.
-func (r *reading) livesIn(tier v1alpha1.ClusterTier, namespace string) bool {
+func (r *Reading) livesIn(tier v1alpha1.ClusterTier, namespace string) bool {
 	return tier.NamespaceSelector == nil || matches(tier.NamespaceSelector, r.namespaces[namespace].Labels)
 }
 
@@ -224,7 +233,7 @@ func matches(s *v1alpha1.LabelSelector, labels map[string]string) bool {
 }
 
 // dns says what a tier needs to resolve names.
-func (r *reading) dns(choice v1alpha1.DNS) []opening {
+func (r *Reading) dns(choice v1alpha1.DNS) []opening {
 	if choice == v1alpha1.DNSNone {
 		return nil
 	}
@@ -242,7 +251,7 @@ func (r *reading) dns(choice v1alpha1.DNS) []opening {
 
 // dnsServices says what is behind the cluster's DNS Services, as far as that is known: pods at the target ports, and the
 // Service's addresses, for DNS is asked on port 53 there. First those that a flag names, else those of the usual names.
-func (r *reading) dnsServices() []opening {
+func (r *Reading) dnsServices() []opening {
 	found := func(isDNS func(corev1.Service) bool) []opening {
 		var out []opening
 		for _, s := range r.Facts.Services {

@@ -1,4 +1,4 @@
-package semantics_test
+package intent
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/evaluator"
 	"firebreak.dev/firebreak/internal/ipset"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
@@ -29,19 +30,26 @@ const (
 	dependsOnPlugin
 )
 
-// is says whether somebody is meant. Who means addresses may mean the pods that have them; a pod on the host network has no
-// labels that count, because its traffic is its node's.
-func (w who) is(p party) answer {
+// is says whether somebody is meant.
+func (w who) is(e evaluator.Endpoint) answer {
 	switch {
 	case w.everyone:
 		return yes
-	case p.pod == nil && w.holds != nil && w.holds(p.addr):
+	case e.Pod != nil:
+		return w.isPod(*e.Pod)
+	case w.holds != nil && w.holds(e.Address):
 		return yes
-	case p.pod == nil:
-		return no
-	case w.holds != nil && (p.pod.Addresses == nil || slices.ContainsFunc(p.pod.Addresses, w.holds)):
+	}
+	return no
+}
+
+// isPod says whether a pod is meant. Who means addresses may mean the pods that have them; a pod on the host network has no
+// labels that count, because its traffic is its node's.
+func (w who) isPod(pod snapshot.Pod) answer {
+	switch {
+	case w.holds != nil && (pod.Addresses == nil || slices.ContainsFunc(pod.Addresses, w.holds)):
 		return dependsOnPlugin
-	case w.pods != nil && !p.pod.HostNetwork && w.pods(*p.pod):
+	case w.pods != nil && !pod.HostNetwork && w.pods(pod):
 		return yes
 	}
 	return no
@@ -79,7 +87,7 @@ func asSource(peer v1alpha1.Peer) v1alpha1.Peer {
 }
 
 // standsFor says whom a peer stands for, with the ports of its own, which are none for most.
-func (r *reading) standsFor(peer v1alpha1.Peer, here standpoint) []opening {
+func (r *Reading) standsFor(peer v1alpha1.Peer, here standpoint) []opening {
 	switch {
 	case peer.Tier != "":
 		return r.tier(peer.Tier, here)
@@ -105,7 +113,7 @@ func (r *reading) standsFor(peer v1alpha1.Peer, here standpoint) []opening {
 
 // tier says who a tier of the same profile is: in one namespace, or across the profile's where either of the two has a
 // namespaceSelector of its own.
-func (r *reading) tier(name string, here standpoint) []opening {
+func (r *Reading) tier(name string, here standpoint) []opening {
 	i := slices.IndexFunc(here.profile.Tiers, func(t v1alpha1.ClusterTier) bool { return t.Name == name })
 	there := here.profile.Tiers[i]
 	across := here.tier.NamespaceSelector != nil || there.NamespaceSelector != nil
@@ -122,7 +130,7 @@ func (r *reading) tier(name string, here standpoint) []opening {
 }
 
 // remoteTier says who a tier of a SegmentationProfile is, whatever that profile's mode.
-func (r *reading) remoteTier(ref v1alpha1.RemoteTierPeer) []opening {
+func (r *Reading) remoteTier(ref v1alpha1.RemoteTierPeer) []opening {
 	for _, p := range r.Profiles {
 		if p.Key.Kind != v1alpha1.KindSegmentationProfile || p.Key.Namespace != ref.Namespace || p.Key.Name != ref.Profile {
 			continue
@@ -140,7 +148,7 @@ func (r *reading) remoteTier(ref v1alpha1.RemoteTierPeer) []opening {
 }
 
 // pods says who matches all that is given. Without namespaces and namespaceSelector it is pods of the namespace at hand.
-func (r *reading) pods(peer v1alpha1.PodsPeer, namespace string) who {
+func (r *Reading) pods(peer v1alpha1.PodsPeer, namespace string) who {
 	return who{pods: func(pod snapshot.Pod) bool {
 		switch {
 		case peer.PodSelector != nil && !matches(peer.PodSelector, pod.Labels):
@@ -155,7 +163,7 @@ func (r *reading) pods(peer v1alpha1.PodsPeer, namespace string) who {
 }
 
 // service says what is behind a Service: the pods of its selector at its target ports, else its endpoints.
-func (r *reading) service(namespace, name string) []opening {
+func (r *Reading) service(namespace, name string) []opening {
 	for _, s := range r.Facts.Services {
 		switch {
 		case s.Namespace != namespace || s.Name != name || s.Spec.Type == corev1.ServiceTypeExternalName:
@@ -170,7 +178,7 @@ func (r *reading) service(namespace, name string) []opening {
 
 // endpoints says which addresses the EndpointSlices of a Service list, each with the ports of its slice. Those of pods are left
 // out, and a port without number is none.
-func (r *reading) endpoints(namespace, name string) []opening {
+func (r *Reading) endpoints(namespace, name string) []opening {
 	var out []opening
 	for _, slice := range r.Facts.EndpointSlices {
 		if slice.Namespace != namespace || slice.Labels[discoveryv1.LabelServiceName] != name {
@@ -196,7 +204,7 @@ func (r *reading) endpoints(namespace, name string) []opening {
 	return out
 }
 
-func (r *reading) isPods(addr netip.Addr) bool {
+func (r *Reading) isPods(addr netip.Addr) bool {
 	return slices.ContainsFunc(r.Pods, func(p snapshot.Pod) bool {
 		return !p.HostNetwork && !p.Completed && slices.Contains(p.Addresses, addr)
 	})
@@ -226,7 +234,7 @@ func clusterIPs(s corev1.Service) []netip.Addr {
 }
 
 // apiServer says where pods reach the API server: the address of its Service at the Service's port, and each endpoint.
-func (r *reading) apiServer() []opening {
+func (r *Reading) apiServer() []opening {
 	out := r.endpoints("default", "kubernetes")
 	for _, s := range r.Facts.Services {
 		if s.Namespace == "default" && s.Name == "kubernetes" {
@@ -237,7 +245,7 @@ func (r *reading) apiServer() []opening {
 }
 
 // nodes says which addresses are nodes': the ranges that a flag names when all nodes are meant, else those of each node.
-func (r *reading) nodes(s *v1alpha1.LabelSelector) who {
+func (r *Reading) nodes(s *v1alpha1.LabelSelector) who {
 	all := s == nil || (len(s.MatchLabels) == 0 && len(s.MatchExpressions) == 0)
 	if all && len(r.Options.NodeCIDRs) > 0 {
 		return ranges(r.Options.NodeCIDRs, nil)
@@ -252,7 +260,7 @@ func (r *reading) nodes(s *v1alpha1.LabelSelector) who {
 }
 
 // internet says which addresses are public and not the cluster's own.
-func (r *reading) internet(peer v1alpha1.InternetPeer) who {
+func (r *Reading) internet(peer v1alpha1.InternetPeer) who {
 	in := prefixes("0.0.0.0/0", "2000::/3")
 	if r.Options.AllowNAT64 {
 		in = append(in, prefixes("64:ff9b::/96")...)
