@@ -56,6 +56,16 @@ func skippedSpecs(output string) []string {
 	return skipped
 }
 
+// measurements returns what specs have measured: the texts of their report entries of this name, in order.
+func measurements(output string) []string {
+	entries := regexp.MustCompile(`(?m)^  measured - .* @ .*\n    (.+)$`)
+	var texts []string
+	for _, m := range entries.FindAllStringSubmatch(output, -1) {
+		texts = append(texts, m[1])
+	}
+	return texts
+}
+
 func number(digits string) int {
 	n, err := strconv.Atoi(digits)
 	if err != nil {

@@ -130,6 +130,9 @@ func (r *report) finish(e event) {
 		verdict = "FAIL"
 	}
 	fmt.Fprintf(r.out, "%-4s %-40s %s in %.1f s\n", verdict, short(e.Package), sum, e.Elapsed)
+	for _, text := range tests.measurements() {
+		fmt.Fprintf(r.out, "     %s\n", text)
+	}
 	if sum.failed > 0 {
 		r.printFailures(e, tests)
 	}

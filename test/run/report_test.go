@@ -105,6 +105,9 @@ func TestSpecsAreReadFromASuite(t *testing.T) {
 	const output = `Will run 4 of 5 specs
 ------------------------------
 thing works
+/a_test.go:4
+  measured - /a_test.go:5 @ 11/21/26 20:55:55.26
+    3 of 4 bytes
 • [0.000 seconds]
 ------------------------------
 thing fails
@@ -129,6 +132,9 @@ FAIL! -- 1 Passed | 1 Failed | 1 Pending | 1 Skipped
 	got := strings.Join(skippedSpecs(output), "\n")
 	if want := "thing [It] skips: needs a kernel\nthing pends"; got != want {
 		t.Errorf("skipped: got %q, want %q", got, want)
+	}
+	if got := strings.Join(measurements(output), "\n"); got != "3 of 4 bytes" {
+		t.Errorf("measured: got %q", got)
 	}
 	shown := failedSpecs(output)
 	if !strings.Contains(shown, "Expected 1 to equal 2") || !strings.Contains(shown, "FAIL!") {

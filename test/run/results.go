@@ -96,6 +96,15 @@ func (r results) skips() []string {
 	return skips
 }
 
+// measurements returns what the tests have measured.
+func (r results) measurements() []string {
+	var texts []string
+	for _, name := range slices.Sorted(maps.Keys(r)) {
+		texts = append(texts, measurements(strings.Join(r[name].output, ""))...)
+	}
+	return texts
+}
+
 // count counts a test: a Ginkgo suite as its specs, a test with subtests not at all unless it failed on its own, and any
 // other as one.
 func (t *test) count() counts {

@@ -65,7 +65,7 @@ func (s *Stream) attempt(ctx context.Context, at time.Time, patience time.Durati
 	}
 }
 
-// So far returns the attempts that have ended.
+// SoFar returns the attempts that have ended.
 func (s *Stream) SoFar() []Attempt {
 	s.mu.Lock()
 	defer s.mu.Unlock()
