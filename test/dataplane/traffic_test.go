@@ -34,24 +34,43 @@ func expectOpen(ctx context.Context, flows []testbed.Flow) {
 // from the policies that stand in the API server. It names a flow as testbed does, "shop/web-1 > shop/api-1 8080/TCP".
 func expectTraffic(ctx context.Context, flows []testbed.Flow, wanted ...string) {
 	GinkgoHelper()
-	slices.Sort(wanted)
-	Eventually(func() ([]string, error) { return cluster.Passing(ctx, flows) }).
-		WithTimeout(enforcementTimeout).Should(HaveExactElements(wanted), "the connections that pass")
+	Eventually(func() (contradiction, error) {
+		passing, err := cluster.Passing(ctx, flows)
+		return compare(wanted, passing), err
+	}).WithTimeout(enforcementTimeout).Should(BeZero(), "where packets contradict what is wanted")
 
 	allowed, undecidable := foretold(ctx, flows)
-	decided := func(list []string) []string {
-		return slices.DeleteFunc(slices.Clone(list), func(flow string) bool { return slices.Contains(undecidable, flow) })
-	}
-	Expect(allowed).To(HaveExactElements(decided(wanted)), "what the evaluator says will pass")
+	decided := slices.DeleteFunc(slices.Clone(wanted), func(flow string) bool { return slices.Contains(undecidable, flow) })
+	Expect(compare(decided, allowed)).To(BeZero(), "where the evaluator contradicts what is wanted")
 }
 
-// foretold returns what the evaluator says of flows, in order: those that pass, and those of which it cannot say.
+// contradiction is how some flows differ from those that are wanted; the zero value is no difference.
+type contradiction struct {
+	// Denied are wanted, and Passing are not.
+	Denied, Passing []string
+}
+
+func compare(wanted, passing []string) contradiction {
+	var out contradiction
+	for _, flow := range wanted {
+		if !slices.Contains(passing, flow) {
+			out.Denied = append(out.Denied, flow)
+		}
+	}
+	for _, flow := range passing {
+		if !slices.Contains(wanted, flow) {
+			out.Passing = append(out.Passing, flow)
+		}
+	}
+	return out
+}
+
+// foretold returns what the evaluator says of flows: those that pass, and those of which it cannot say.
 func foretold(ctx context.Context, flows []testbed.Flow) (allowed, undecidable []string) {
 	GinkgoHelper()
 	world, pods := liveWorld(ctx)
 	e, err := evaluator.New(world)
 	Expect(err).NotTo(HaveOccurred())
-	allowed = []string{}
 	for _, f := range flows {
 		verdict := e.Evaluate(evaluator.Connection{
 			Source: endpoint(pods, f.From), Destination: endpoint(pods, f.To), Protocol: f.Port.Protocol, Port: f.Port.Number,
@@ -64,7 +83,6 @@ func foretold(ctx context.Context, flows []testbed.Flow) (allowed, undecidable [
 		case evaluator.Denied:
 		}
 	}
-	slices.Sort(allowed)
 	return allowed, undecidable
 }
 

@@ -7,7 +7,8 @@
 // which it sees from what their tests import; -plain leaves the latter out. A pattern may lead into a module of its own, such
 // as ./test/witness/...; then each group runs one module after the other. A failed test is shown in
 // full, and so is what a spec has measured: its report entries named "measured". The last line reads "N passed, N failed", or
-// "N passed, N failed, N skipped", and counts every subtest and every Ginkgo spec as one. The exit code is 0 only if something ran and nothing failed.
+// "N passed, N failed, N skipped", and counts every subtest and every Ginkgo spec as one. The exit code is 0 only if something
+// ran and nothing failed.
 package main
 
 import (
