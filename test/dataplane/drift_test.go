@@ -139,7 +139,7 @@ func (h hole) try(ctx context.Context) *testbed.Stream {
 		g.Expect(equality.Semantic.DeepEqual(live.Spec, h.policy.Spec)).To(BeTrue(), "the policy is as it was")
 	}).WithPolling(2 * time.Millisecond).Should(Succeed())
 	corrected := time.Now()
-	Eventually(func() int { return deniedSince(corrected, stream.SoFar()) }).WithPolling(10 * time.Millisecond).
+	Eventually(func() int { return deniedSince(corrected, stream.SoFar()) }).WithPolling(10*time.Millisecond).
 		Should(BeNumerically(">=", closedAfter), "packets that were denied in a row")
 	return stream
 }

@@ -75,12 +75,11 @@ func foretold(ctx context.Context, flows []testbed.Flow) (allowed, undecidable [
 		verdict := e.Evaluate(evaluator.Connection{
 			Source: endpoint(pods, f.From), Destination: endpoint(pods, f.To), Protocol: f.Port.Protocol, Port: f.Port.Number,
 		}).Verdict()
-		switch verdict {
-		case evaluator.Allowed:
+		if verdict == evaluator.Allowed {
 			allowed = append(allowed, f.String())
-		case evaluator.Undecidable:
+		}
+		if verdict == evaluator.Undecidable {
 			undecidable = append(undecidable, f.String())
-		case evaluator.Denied:
 		}
 	}
 	return allowed, undecidable

@@ -49,7 +49,7 @@ func (f Flow) address() (netip.AddrPort, error) {
 	}
 	for _, own := range f.From.Addresses {
 		if a := f.To.Address(own); a.IsValid() {
-			return netip.AddrPortFrom(a, uint16(f.Port.Number)), nil //nolint:gosec // a port
+			return netip.AddrPortFrom(a, uint16(f.Port.Number)), nil
 		}
 	}
 	return netip.AddrPort{}, fmt.Errorf("%s: they have no addresses of one family", f)

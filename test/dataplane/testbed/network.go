@@ -15,9 +15,9 @@ var (
 )
 
 // Where a host finds its router, which is the node: the same for all, for each of them has a link of its own.
-var (
-	router  = netip.MustParseAddr("169.254.1.1")
-	router6 = netip.MustParseAddr("fe80::1")
+const (
+	router  = "169.254.1.1"
+	router6 = "fe80::1"
 )
 
 // Network is the node, which forwards what hosts send to each other, and the links to them. There is one in a sandbox. Its

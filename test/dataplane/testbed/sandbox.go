@@ -21,8 +21,10 @@ const insideVariable = "FIREBREAK_SANDBOX"
 // readyDescriptor is the first of the files that a program gets besides its standard ones.
 const readyDescriptor = 3
 
-// programs are what a testbed calls, with the Debian package of each.
-var programs = map[string]string{"ip": "iproute2", "iptables": "iptables", "ip6tables": "iptables", "nft": "nftables", "mount": "mount"}
+// programs returns what a testbed calls, with the Debian package of each.
+func programs() map[string]string {
+	return map[string]string{"ip": "iproute2", "iptables": "iptables", "ip6tables": "iptables", "nft": "nftables", "mount": "mount"}
+}
 
 // Inside says whether this program runs in a sandbox.
 func Inside() bool { return os.Getenv(insideVariable) != "" }
@@ -34,7 +36,7 @@ func Possible() error {
 		return errors.New("network namespaces need root")
 	}
 	var missing []string
-	for program, debian := range programs {
+	for program, debian := range programs() {
 		if _, err := exec.LookPath(program); err != nil && !slices.Contains(missing, debian) {
 			missing = append(missing, debian)
 		}

@@ -16,8 +16,10 @@ type Port struct {
 	Number   int32
 }
 
-// TCP and UDP return a port.
+// TCP returns a port of TCP.
 func TCP(number int32) Port { return Port{corev1.ProtocolTCP, number} }
+
+// UDP returns a port of UDP.
 func UDP(number int32) Port { return Port{corev1.ProtocolUDP, number} }
 
 // String returns the port as in 8080/TCP.
