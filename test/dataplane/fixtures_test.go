@@ -50,6 +50,15 @@ func create(ctx context.Context, object client.Object) {
 	})
 }
 
+// deleteNow deletes an object; what follows from that may take a moment.
+func deleteNow(ctx context.Context, object client.Object) {
+	GinkgoHelper()
+	Expect(cluster.Client.Delete(ctx, object)).To(Succeed())
+}
+
+// app returns the label by which most specs' profiles choose their tiers.
+func app(name string) map[string]string { return map[string]string{"app": name} }
+
 // runPod runs a pod that listens on ports, which its container does not declare. It is gone when the spec has ended.
 func runPod(ctx context.Context, namespace, name string, labels map[string]string, ports ...testbed.Port) *testbed.Host {
 	GinkgoHelper()

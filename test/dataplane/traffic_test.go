@@ -23,11 +23,22 @@ const enforcementTimeout = 15 * time.Second
 // expectOpen expects every flow to pass: each of them has somebody who answers, so whatever does not pass later was denied.
 func expectOpen(ctx context.Context, flows []testbed.Flow) {
 	GinkgoHelper()
-	var all []string
+	expectOnly(ctx, flows, nil)
+}
+
+// expectOnly expects the open flows to pass, and the closed ones not to.
+func expectOnly(ctx context.Context, open, closed []testbed.Flow) {
+	GinkgoHelper()
+	expectTraffic(ctx, slices.Concat(open, closed), texts(open)...)
+}
+
+// texts returns flows as expectTraffic names them.
+func texts(flows []testbed.Flow) []string {
+	var out []string
 	for _, f := range flows {
-		all = append(all, f.String())
+		out = append(out, f.String())
 	}
-	expectTraffic(ctx, flows, all...)
+	return out
 }
 
 // expectTraffic opens a connection for each flow and expects just those that are wanted to pass, and the evaluator to foretell it
