@@ -5,8 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 // queue is the number of the netfilter queue from which the enforcer takes packets.
@@ -14,14 +18,9 @@ const queue = "100"
 
 // queuePackets sends the first packet of each connection to or from a pod to the enforcer's queue. Without anybody who takes it
 // from there, it is dropped.
-//
-// The enforcer has a table of its own for that, which needs a kernel with CONFIG_NFT_QUEUE. Where that is there, these rules
-// would only ask twice.
 func queuePackets(ctx context.Context) error {
-	const attempt = "add table ip attempt; add chain ip attempt c; add rule ip attempt c queue num " + queue
-	native := run(ctx, attempt, "nft", "-f", "-") == nil
-	if native {
-		return run(ctx, "", "nft", "delete", "table", "ip", "attempt")
+	if err := ownEnforcersTable(ctx); err != nil {
+		return err
 	}
 	for _, program := range []string{"iptables", "ip6tables"} {
 		for _, chain := range []string{"FORWARD", "INPUT ! -i lo"} {
@@ -34,6 +33,38 @@ func queuePackets(ctx context.Context) error {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// enforcersTable is what the enforcer calls the table by which it would send packets to its queue itself.
+const enforcersTable = "inet kube-network-policies"
+
+// ownEnforcersTable keeps the enforcer from writing that table, for as long as this program lives.
+//
+// It replaces the table after every change of a policy, and each second where the kernel cannot do what is in it
+// (CONFIG_NFT_QUEUE). Whenever a hook of netfilter goes, the kernel drops all packets that wait in a queue, and counts them
+// nowhere: connections would be lost by the enforcer that no policy denies. So the table belongs to another process, and the
+// enforcer cannot touch it.
+func ownEnforcersTable(ctx context.Context) error {
+	owner := exec.CommandContext(context.WithoutCancel(ctx), "nft", "-i")
+	commands, err := owner.StdinPipe()
+	if err != nil {
+		return err
+	}
+	if err := owner.Start(); err != nil {
+		return err
+	}
+	// It ends with its input, which stays open as long as somebody waits for it.
+	go func() { _ = owner.Wait() }()
+	if _, err := fmt.Fprintf(commands, "add table %s { flags owner; }\n", enforcersTable); err != nil {
+		return err
+	}
+	err = wait.PollUntilContextTimeout(ctx, 10*time.Millisecond, 10*time.Second, true, func(context.Context) (bool, error) {
+		return run(ctx, "list table "+enforcersTable, "nft", "-f", "-") == nil, nil
+	})
+	if err != nil {
+		return fmt.Errorf("keep the table %s from the enforcer: %w", enforcersTable, err)
 	}
 	return nil
 }
