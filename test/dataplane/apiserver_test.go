@@ -23,7 +23,7 @@ var _ = Describe("A pod that talks to the API server", func() {
 		controller := runPod(ctx, team, "controller", app("controller"))
 		worker := runPod(ctx, team, "worker", app("worker"))
 		port := apiServerPort()
-		ways := []string{"10.96.0.1:443", netip.AddrPortFrom(testbed.NodeAddress, uint16(port)).String()}
+		ways := []string{"10.96.0.1:443", netip.AddrPortFrom(testbed.NodeAddresses()[0], uint16(port)).String()}
 		other := listenOnNode(ctx)
 		connects := func(pod *testbed.Host) error {
 			ctx, cancel := context.WithTimeout(ctx, unanswered)
@@ -95,7 +95,7 @@ func askVersion(ctx context.Context, from *testbed.Host, address string) error {
 // listenOnNode lets a program listen on the node besides the API server, and returns its address.
 func listenOnNode(ctx context.Context) string {
 	GinkgoHelper()
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(testbed.NodeAddress.String(), "0"))
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(testbed.NodeAddresses()[0].String(), "0"))
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(listener.Close)
 	return listener.Addr().String()

@@ -49,7 +49,7 @@ func Start(ctx context.Context) (*Cluster, error) {
 			"service-cluster-ip-range": "10.96.0.0/16,fd00:96::/112",
 			// Pods reach it at the node's address, and it keeps the endpoints of its Service itself.
 			"bind-address":             "0.0.0.0",
-			"advertise-address":        NodeAddress.String(),
+			"advertise-address":        NodeAddresses()[0].String(),
 			"endpoint-reconciler-type": "lease",
 		},
 	})
@@ -87,7 +87,7 @@ func (c *Cluster) createNode(ctx context.Context) error {
 	if err := c.Client.Create(ctx, node); err != nil {
 		return err
 	}
-	for _, a := range []netip.Addr{NodeAddress, NodeAddress6} {
+	for _, a := range NodeAddresses() {
 		node.Status.Addresses = append(node.Status.Addresses, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: a.String()})
 	}
 	node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
@@ -185,7 +185,7 @@ func (c *Cluster) Outside(ctx context.Context, name string, addresses ...string)
 
 // Node returns the node as a host whose ports can be called; it cannot open connections.
 func (c *Cluster) Node() *Host {
-	return &Host{Name: NodeName, Addresses: []netip.Addr{NodeAddress, NodeAddress6}}
+	return &Host{Name: NodeName, Addresses: NodeAddresses()}
 }
 
 // Stop stops everything.

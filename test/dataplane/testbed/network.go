@@ -8,11 +8,10 @@ import (
 	"sync"
 )
 
-// The node's addresses. Where a cluster has pods, nodes and Services is as kubeadm and kind have it.
-var (
-	NodeAddress  = netip.MustParseAddr("172.18.0.2")
-	NodeAddress6 = netip.MustParseAddr("fd00:18::2")
-)
+// NodeAddresses returns the node's addresses, IPv4 first. They, and those of pods and Services, are as kubeadm and kind have them.
+func NodeAddresses() []netip.Addr {
+	return []netip.Addr{netip.MustParseAddr("172.18.0.2"), netip.MustParseAddr("fd00:18::2")}
+}
 
 // Where a host finds its router, which is the node: the same for all, for each of them has a link of its own.
 const (

@@ -35,7 +35,7 @@ func (c *Cluster) RunPod(ctx context.Context, pod *corev1.Pod) (*Host, error) {
 		return nil, fmt.Errorf("run pod %s: %w", host.Name, err)
 	}
 	pod.Status = corev1.PodStatus{
-		Phase: corev1.PodRunning, PodIP: addresses[0].String(), HostIP: NodeAddress.String(),
+		Phase: corev1.PodRunning, PodIP: addresses[0].String(), HostIP: NodeAddresses()[0].String(),
 		Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
 	}
 	for _, a := range addresses {

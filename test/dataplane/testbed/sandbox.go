@@ -135,9 +135,11 @@ func furnish(ctx context.Context) error {
 			return fmt.Errorf("set a kernel parameter of the sandbox: %w", err)
 		}
 	}
-	err := run(ctx, "link set lo up\naddr add "+NodeAddress.String()+"/32 dev lo\naddr add "+NodeAddress6.String()+"/128 dev lo nodad\n",
-		"ip", "-batch", "-")
-	if err != nil {
+	node := "link set lo up\n"
+	for _, a := range NodeAddresses() {
+		node += fmt.Sprintf("addr add %s dev lo nodad\n", a)
+	}
+	if err := run(ctx, node, "ip", "-batch", "-"); err != nil {
 		return err
 	}
 	return queuePackets(ctx)

@@ -46,14 +46,15 @@ func (s *Stream) run(ctx context.Context, every, patience time.Duration) {
 		select {
 		case <-ctx.Done():
 			return
-		case at := <-ticker.C:
+		case <-ticker.C:
 			// What is under way when the stream is stopped is waited for.
-			all.Go(func() { s.attempt(context.WithoutCancel(ctx), at, patience) })
+			all.Go(func() { s.attempt(context.WithoutCancel(ctx), patience) })
 		}
 	}
 }
 
-func (s *Stream) attempt(ctx context.Context, at time.Time, patience time.Duration) {
+func (s *Stream) attempt(ctx context.Context, patience time.Duration) {
+	at := time.Now()
 	answer, err := s.Flow.Open(ctx, patience)
 	passed := answer.By != ""
 	a := Attempt{At: at, Took: time.Since(at), Passed: passed, Lost: answer.Lost || !passed}
