@@ -3,6 +3,7 @@ package dataplane_test
 import (
 	. "github.com/onsi/ginkgo/v2"
 
+	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/test/dataplane/testbed"
 )
 
@@ -28,12 +29,14 @@ var _ = Describe("An application over three namespaces", func() {
 		unlabelled := runPod(ctx, logic, "debug", nil, ports...)
 		impostor := runPod(ctx, foreign, "orders", app("orders"), ports...)
 
-		inside := []*testbed.Host{storefront, orders, postgres1, postgres2, misplaced, unlabelled}
-		all := append([]*testbed.Host{user, impostor}, inside...)
+		tiers := []*testbed.Host{storefront, orders, postgres1, postgres2}
+		others := []*testbed.Host{user, impostor, misplaced, unlabelled}
+		all := append(others, tiers...)
 		flows := testbed.Between(all, all, ports...)
 		expectOpen(ctx, flows)
 
 		profile := newClusterProfile(ctx, `
+isolation: Tiers
 namespaceSelector: {matchLabels: {example.com/application: `+name+`}}
 tiers:
 - name: web
@@ -54,15 +57,22 @@ allow:
 - {name: storage, from: [{tier: logic}], to: [{tier: data}]}
 - {name: replication, from: [{tier: data}], to: [{tier: data}]}
 `)
-		expectTraffic(ctx, flows, append(texts(testbed.Between([]*testbed.Host{user, impostor}, []*testbed.Host{user, impostor}, ports...)),
-			texts([]testbed.Flow{
-				{From: user, To: storefront, Port: testbed.TCP(8080)},
-				{From: storefront, To: orders, Port: testbed.TCP(8443)},
-				{From: orders, To: postgres1, Port: testbed.TCP(5432)},
-				{From: orders, To: postgres2, Port: testbed.TCP(5432)},
-				{From: postgres1, To: postgres2, Port: testbed.TCP(5432)},
-				{From: postgres2, To: postgres1, Port: testbed.TCP(5432)},
-			})...)...)
+		passing := []testbed.Flow{
+			{From: user, To: storefront, Port: testbed.TCP(8080)},
+			{From: storefront, To: orders, Port: testbed.TCP(8443)},
+			{From: orders, To: postgres1, Port: testbed.TCP(5432)},
+			{From: orders, To: postgres2, Port: testbed.TCP(5432)},
+			{From: postgres1, To: postgres2, Port: testbed.TCP(5432)},
+			{From: postgres2, To: postgres1, Port: testbed.TCP(5432)},
+		}
+		// Pods in no tier are open, so that nothing but a tier's own policy keeps them away from it.
+		expectTraffic(ctx, flows, texts(append(testbed.Between(others, others, ports...), passing...))...)
+		expectFindings(ctx, profile, place{v1alpha1.CodeUncoveredPods, logic, "isolation"}) // The first namespace stands for all.
+
+		patchSpec(ctx, profile, `isolation: Namespace`)
+		expectReady(ctx, profile)
+		outsiders := []*testbed.Host{user, impostor}
+		expectTraffic(ctx, flows, texts(append(testbed.Between(outsiders, outsiders, ports...), passing...))...)
 		expectFindings(ctx, profile)
 	})
 })
