@@ -15,6 +15,7 @@ var _ = Describe("A platform's baseline and a team's profile in one namespace", 
 		monitoring := newNamespace(ctx, "monitoring", nil)
 		metrics, http := testbed.TCP(9090), testbed.TCP(8080)
 		prometheus := runPod(ctx, monitoring, "prometheus", nil)
+		stranger := runPod(ctx, newNamespace(ctx, "elsewhere", nil), "stranger", nil)
 		web := runPod(ctx, shop, "web", app("web"), metrics, http)
 		api := runPod(ctx, shop, "api", app("api"), metrics, http)
 		neighbour := runPod(ctx, other, "neighbour", nil, metrics, http)
@@ -30,6 +31,8 @@ var _ = Describe("A platform's baseline and a team's profile in one namespace", 
 			{From: web, To: api, Port: metrics},
 			{From: api, To: web, Port: http},
 			{From: prometheus, To: api, Port: http},
+			{From: stranger, To: web, Port: metrics},
+			{From: stranger, To: api, Port: http},
 			{From: web, To: neighbour, Port: http},
 			{From: neighbour, To: api, Port: http},
 			{From: neighbour, To: api, Port: metrics},
