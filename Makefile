@@ -17,6 +17,8 @@ DOWNLOADS ?= $(HOMEPAGE)/releases/download/$(VERSION)
 FUZZTIME ?= 30s
 # The kubectl that install and deploy use. It talks to whatever cluster your kubeconfig points at.
 KUBECTL ?= kubectl
+# Set when PACKETS asks for something.
+SHOW_PACKETS = $(filter-out 0,$(PACKETS))
 
 # TEST_MODULES are those with tests, which "./..." does not reach.
 TEST_MODULES = test/witness .ci/krew .ci/workflows
@@ -31,10 +33,13 @@ help: ## Show this list
 	  /^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: ## See Firebreak at work on a control plane of its own; KEEP=1 leaves it running
-	@test/controlplane/install.sh etcd kube-apiserver kubectl >/dev/null
+demo: ## See Firebreak at work on a control plane of its own; KEEP=1 leaves it running, PACKETS=1 shows real packets (root)
 	@echo 'Compiling the demo; the first time, this takes a minute or two' >&2
 	@go build -o bin/demo ./test/demo
+	@# Before minutes are spent on what it needs.
+	@bin/demo check
+	@test/controlplane/install.sh etcd kube-apiserver kubectl $(if $(SHOW_PACKETS),kube-controller-manager kube-proxy) >/dev/null
+	@$(if $(SHOW_PACKETS),$(MAKE) --no-print-directory bin/kube-network-policies)
 	@exec bin/demo
 
 ##@ Test

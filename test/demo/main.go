@@ -8,6 +8,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"firebreak.dev/firebreak/test/dataplane/testbed"
 )
 
 // interruptedCode is the exit code of a program that Ctrl-C ended, as shells have it.
@@ -17,20 +19,53 @@ func main() {
 	// SIGPIPE is among the signals so that `make demo | head` stops what it started, too.
 	ctx, stop := signal.NotifyContext(context.Background(),
 		os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
-	defer stop()
-	d := &demo{terminal: newTerminal(os.Stdout), keep: os.Getenv("KEEP") != "" && os.Getenv("KEEP") != "0"}
+	code := show(ctx, newTerminal(os.Stdout))
+	stop()
+	os.Exit(code)
+}
+
+// show shows what is asked for, stops and removes what was started, and returns the exit code.
+func show(ctx context.Context, t *terminal) int {
+	switch {
+	case len(os.Args) > 1 && os.Args[1] == "check":
+		if !enabled("PACKETS") {
+			return 0
+		}
+		return ended(ctx, packetsPossible(), nil)
+	case testbed.Inside():
+		return ended(ctx, showPackets(ctx, t), nil)
+	case enabled("PACKETS"):
+		code, err := enterSandbox(ctx, t)
+		if err == nil && ctx.Err() == nil {
+			return code
+		}
+		return ended(ctx, errors.Join(err, ctx.Err()), nil)
+	}
+	d := &demo{terminal: t, keep: enabled("KEEP")}
 	err := d.run(ctx)
-	// Whatever happened, stop and remove what was started.
-	stopErr := d.stop(ctx)
+	return ended(ctx, err, d.stop(ctx))
+}
+
+// enabled says whether a variable asks for something.
+func enabled(variable string) bool {
+	value := os.Getenv(variable)
+	return value != "" && value != "0"
+}
+
+// ended says why the demo ended, when that is not because it was over, and returns the exit code.
+func ended(ctx context.Context, err, stopErr error) int {
 	switch {
 	case stopErr == nil && err == nil:
+		return 0
 	case stopErr == nil && ctx.Err() != nil:
-		fmt.Fprintln(os.Stderr, "\ndemo: interrupted; everything is stopped and removed")
-		os.Exit(interruptedCode)
-	default:
-		fmt.Fprintf(os.Stderr, "\ndemo: %v\n", errors.Join(err, stopErr))
-		os.Exit(1)
+		// Of two programs, that outside the sandbox says so.
+		if !testbed.Inside() {
+			fmt.Fprintln(os.Stderr, "\ndemo: interrupted; everything is stopped and removed")
+		}
+		return interruptedCode
 	}
+	fmt.Fprintf(os.Stderr, "\ndemo: %v\n", errors.Join(err, stopErr))
+	return 1
 }
 
 // run starts and shows everything. Whoever runs it calls stop.

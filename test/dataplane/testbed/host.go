@@ -8,8 +8,6 @@ import (
 	"os"
 	"runtime"
 	"sync"
-
-	"golang.org/x/sys/unix"
 )
 
 // Host is a network namespace with a link to the node: a pod's, or that of somebody outside the cluster. Its methods may be used
@@ -47,7 +45,7 @@ func enterHost(name, link string, addresses []netip.Addr, ports *sourcePorts) (*
 		defer close(h.done)
 		// Never unlocked, so the thread ends with this goroutine and is in no namespace that others would not expect.
 		runtime.LockOSThread()
-		err := unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNET)
+		err := enterNamespace(namespace)
 		entered <- err
 		if err != nil {
 			return

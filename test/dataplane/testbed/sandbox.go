@@ -1,3 +1,5 @@
+//go:build linux
+
 package testbed
 
 import (
@@ -143,14 +145,4 @@ func furnish(ctx context.Context) error {
 		return err
 	}
 	return queuePackets(ctx)
-}
-
-// run runs a program with a text on its standard input. An error quotes what it printed.
-func run(ctx context.Context, input, program string, args ...string) error {
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Stdin = strings.NewReader(input)
-	if output, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s %s: %w: %s", program, strings.Join(args, " "), err, strings.TrimSpace(string(output)))
-	}
-	return nil
 }

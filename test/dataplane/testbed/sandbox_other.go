@@ -1,0 +1,20 @@
+//go:build !linux
+
+package testbed
+
+import (
+	"context"
+	"errors"
+)
+
+// Inside says whether this program runs in a sandbox.
+func Inside() bool { return false }
+
+// Possible returns an error that says why a sandbox is not to be had.
+func Possible() error { return errors.New("network namespaces need Linux") }
+
+// Enter fails as Possible does.
+func Enter(context.Context) (int, error) { return 0, Possible() }
+
+// Furnish does nothing: nobody comes here.
+func Furnish(context.Context) {}
