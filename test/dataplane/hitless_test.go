@@ -1,7 +1,6 @@
 package dataplane_test
 
 import (
-	"fmt"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -45,19 +44,11 @@ var _ = Describe("No allowed connection is lost, and no forbidden one passes,", 
 
 	It("when ports change, and change back", func(ctx SpecContext) {
 		s := newShop(ctx)
-		// Tiers serve one port more, at both ends of entries: another one after the change.
-		serving := func(web, api int) string {
-			spec := strings.Replace(s.spec(), "{port: 8080}", fmt.Sprintf("{port: 8080}, {port: %d}", web), 1)
-			return strings.Replace(spec, "{port: 9000}", fmt.Sprintf("{port: 9000}, {port: %d}", api), 1)
-		}
-		flows := func(web, api int32) []testbed.Flow {
-			return []testbed.Flow{{From: s.client, To: s.web, Port: testbed.TCP(web)}, {From: s.web, To: s.api, Port: testbed.TCP(api)}}
-		}
-		profile := newProfile(ctx, s.namespace, "shop", serving(8081, 9001))
+		profile := newProfile(ctx, s.namespace, "shop", s.serving(8081, 9001))
 		s.expectInForce(ctx)
-		before, after := func() { change(ctx, profile, serving(8081, 9001)) }, func() { change(ctx, profile, serving(8082, 9002)) }
-		during(ctx, "ports change", traffic{s.allowed(), s.denied(), flows(8081, 9001), flows(8082, 9002)}, before, after)
-		during(ctx, "ports change back", traffic{s.allowed(), s.denied(), flows(8082, 9002), flows(8081, 9001)}, after, before)
+		before, after := func() { change(ctx, profile, s.serving(8081, 9001)) }, func() { change(ctx, profile, s.serving(8082, 9002)) }
+		during(ctx, "ports change", traffic{s.allowed(), s.denied(), s.extra(8081, 9001), s.extra(8082, 9002)}, before, after)
+		during(ctx, "ports change back", traffic{s.allowed(), s.denied(), s.extra(8082, 9002), s.extra(8081, 9001)}, after, before)
 	})
 
 	It("when tiers select the same pods by other labels, and entries say the same in other words", func(ctx SpecContext) {

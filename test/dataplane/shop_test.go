@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -86,6 +87,17 @@ allow:
 - {name: web-api, from: [{tier: web}], to: [{tier: api}]}
 - {name: partner, from: [{tier: api}], to: [{ipBlocks: {cidrs: [203.0.113.20/32]}}], ports: [{port: 443}, {port: 443, protocol: UDP}]}
 `, s.users)
+}
+
+// serving is the profile's spec with one port more that web serves, and one that api serves, so at both ends of an entry.
+func (s shop) serving(web, api int) string {
+	spec := strings.Replace(s.spec(), "{port: 8080}", fmt.Sprintf("{port: 8080}, {port: %d}", web), 1)
+	return strings.Replace(spec, "{port: 9000}", fmt.Sprintf("{port: 9000}, {port: %d}", api), 1)
+}
+
+// extra are the flows that serving allows besides.
+func (s shop) extra(web, api int32) []testbed.Flow {
+	return []testbed.Flow{{From: s.client, To: s.web, Port: testbed.TCP(web)}, {From: s.web, To: s.api, Port: testbed.TCP(api)}}
 }
 
 // newProfile creates the shop's profile, and waits until its policies are in force.

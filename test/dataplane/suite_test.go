@@ -4,6 +4,7 @@ package dataplane_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -32,8 +33,12 @@ var (
 	operatorKubeconfig string
 )
 
-// operatorVariable is set, inside the sandbox, to the path of the operator.
-const operatorVariable = "FIREBREAK_OPERATOR"
+// These are set, inside the sandbox, to the paths of the operator and of its previous version; the latter is empty where that is not
+// to be had.
+const (
+	operatorVariable         = "FIREBREAK_OPERATOR"
+	previousOperatorVariable = "FIREBREAK_PREVIOUS_OPERATOR"
+)
 
 // unavailable is why this machine cannot run the suite; nil inside the sandbox.
 var unavailable error
@@ -56,7 +61,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// enter runs this program in a sandbox, with an operator that was built outside: what Go may have to download for it cannot be had
+// enter runs this program in a sandbox, with operators that were built outside: what Go may have to download for them cannot be had
 // inside.
 func enter(ctx context.Context) (int, error) {
 	if err := testbed.Possible(); err != nil {
@@ -66,10 +71,23 @@ func enter(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := os.Setenv(operatorVariable, binary); err != nil {
+	previous, err := buildPrevious(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if err := errors.Join(os.Setenv(operatorVariable, binary), os.Setenv(previousOperatorVariable, previous)); err != nil {
 		return 0, err
 	}
 	return testbed.Enter(ctx)
+}
+
+// buildPrevious returns the path of the operator's previous version; empty in a shallow clone, which does not have it.
+func buildPrevious(ctx context.Context) (string, error) {
+	has, err := harness.HasPreviousVersion(ctx)
+	if err != nil || !has {
+		return "", err
+	}
+	return harness.BuildManagerOf(ctx, harness.PreviousVersion)
 }
 
 func TestDataplane(t *testing.T) {

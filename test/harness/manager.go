@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -64,12 +65,48 @@ func BuildManager(ctx context.Context) (string, error) {
 	return binary, nil
 }
 
+// PreviousVersion is the commit of the version that this one is to take over from.
+const PreviousVersion = "2ed089a"
+
+// HasPreviousVersion says whether the previous version can be built here. A shallow clone that cannot be completed is the
+// one reason why not; anything else shows when it is built.
+func HasPreviousVersion(ctx context.Context) (bool, error) {
+	root, err := RepositoryRoot()
+	if err != nil {
+		return false, err
+	}
+	git := func(args ...string) (string, error) {
+		cmd := exec.CommandContext(ctx, "git", args...)
+		cmd.Dir = root
+		output, err := cmd.Output()
+		return strings.TrimSpace(string(output)), err
+	}
+	if shallow, err := git("rev-parse", "--is-shallow-repository"); err != nil || shallow != "true" {
+		return true, nil //nolint:nilerr // what is wrong shows when it is built
+	}
+	if _, err := git("fetch", "--quiet", "--unshallow"); err == nil {
+		return true, nil
+	}
+	_, err = git("cat-file", "-e", PreviousVersion+"^{commit}")
+	return err == nil, nil
+}
+
 // BuildManagerOf builds the operator as it was at a commit of this repository, into bin/, and returns the path of the
-// binary. It needs the history: a shallow clone does not have it.
+// binary. It needs the history: a shallow clone does not have it. A commit does not change, so what was built once is used again.
 func BuildManagerOf(ctx context.Context, commit string) (string, error) {
 	root, err := RepositoryRoot()
 	if err != nil {
 		return "", err
+	}
+	binary := filepath.Join(root, "bin", "manager-"+commit)
+	args := []string{"build", "-buildvcs=false"}
+	if raceEnabled {
+		// What it shares with the operator of today is built already.
+		binary += "-race"
+		args = append(args, "-race")
+	}
+	if _, err := os.Stat(binary); err == nil {
+		return binary, nil
 	}
 	source, err := os.MkdirTemp("", "firebreak-"+commit)
 	if err != nil {
@@ -81,16 +118,15 @@ func BuildManagerOf(ctx context.Context, commit string) (string, error) {
 	if output, err := checkout.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("get the sources of %s: %w\n%s", commit, err, output)
 	}
-	binary := filepath.Join(root, "bin", "manager-"+commit)
-	args := []string{"build", "-buildvcs=false", "-o", binary}
-	if raceEnabled {
-		// What it shares with the operator of today is built already.
-		args = append(args, "-race")
-	}
-	build := exec.CommandContext(ctx, "go", append(args, "./cmd/manager")...)
+	// It gets its name when it is complete.
+	unfinished := binary + ".unfinished"
+	build := exec.CommandContext(ctx, "go", append(args, "-o", unfinished, "./cmd/manager")...)
 	build.Dir = source
 	if output, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the operator of %s: %w\n%s", commit, err, output)
+	}
+	if err := os.Rename(unfinished, binary); err != nil {
+		return "", fmt.Errorf("keep the operator of %s: %w", commit, err)
 	}
 	return binary, nil
 }

@@ -3,9 +3,7 @@ package integration_test
 import (
 	"context"
 	"fmt"
-	"os/exec"
 	"slices"
-	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -14,9 +12,6 @@ import (
 
 	"firebreak.dev/firebreak/test/harness"
 )
-
-// previousVersion is the commit of the version that this one is to take over from.
-const previousVersion = "2ed089a"
 
 var _ = Describe("An upgrade", Ordered, func() {
 	var previous string
@@ -32,11 +27,12 @@ var _ = Describe("An upgrade", Ordered, func() {
 	}
 
 	BeforeAll(func(ctx SpecContext) {
-		if !hasHistory(ctx) {
-			Skip("this is a shallow clone, without commit " + previousVersion + " to upgrade from, and it could not be fetched")
+		has, err := harness.HasPreviousVersion(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		if !has {
+			Skip("this is a shallow clone, without commit " + harness.PreviousVersion + " to upgrade from, and it could not be fetched")
 		}
-		var err error
-		previous, err = harness.BuildManagerOf(ctx, previousVersion)
+		previous, err = harness.BuildManagerOf(ctx, harness.PreviousVersion)
 		Expect(err).NotTo(HaveOccurred())
 	})
 
@@ -115,26 +111,6 @@ var _ = Describe("An upgrade", Ordered, func() {
 		}
 	})
 })
-
-// hasHistory says whether the previous version can be built here. A shallow clone that cannot be completed is the one
-// reason why not; anything else shows when it is built.
-func hasHistory(ctx context.Context) bool {
-	GinkgoHelper()
-	git := func(args ...string) (string, error) {
-		cmd := exec.CommandContext(ctx, "git", args...)
-		cmd.Dir = plane.Root()
-		output, err := cmd.Output()
-		return strings.TrimSpace(string(output)), err
-	}
-	if shallow, err := git("rev-parse", "--is-shallow-repository"); err != nil || shallow != "true" {
-		return true
-	}
-	if _, err := git("fetch", "--quiet", "--unshallow"); err == nil {
-		return true
-	}
-	_, err := git("cat-file", "-e", previousVersion+"^{commit}")
-	return err == nil
-}
 
 // networkOf lists the address ranges to which tier web may connect.
 func networkOf(ctx context.Context, namespace string) []string {
