@@ -2,6 +2,7 @@ package dataplane_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -18,59 +19,93 @@ import (
 )
 
 const (
-	// tries bounds how many clusters are drawn for a topology, of which one in four proves something.
-	tries = 200
+	// tries bounds how many clusters are drawn for a topology. Of those with profiles about one in eighty will do.
+	tries = 2000
 	// provingPairs is how many pairs of pods there must be between which some but not all connections are allowed, and how many
 	// between which none are.
 	provingPairs = 4
 )
 
-// drawProfiles draws the first cluster of a number of which all profiles are enforced, and prove something even without Services.
+// drawProfiles draws the first cluster of a number of which all profiles are enforced, and prove something even without Services: among
+// it, that who is chosen by pod and by namespace must match both.
 func drawProfiles(number uint64) random.Cluster {
 	GinkgoHelper()
-	return draw(number, random.Drawer.Cluster, func(c random.Cluster) func(source, destination *snapshot.Pod) portset.Set {
+	return draw(number, random.Drawer.Cluster, func(c random.Cluster) bool {
 		if slices.ContainsFunc(c.Profiles, func(p snapshot.Profile) bool { return p.Mode != v1alpha1.ModeEnforce }) {
-			return nil
+			return false
 		}
 		c.Facts = snapshot.Facts{}
-		reading := intent.Read(c)
-		return func(source, destination *snapshot.Pod) portset.Set {
-			return reading.Between(evaluator.OfPod(source), evaluator.OfPod(destination)).Allowed
-		}
+		said := saidBetween(c)
+		return proves(said) && slices.ContainsFunc(loosened(c), func(other random.Cluster) bool { return !maps.EqualFunc(said, saidBetween(other), portset.Set.Equal) })
 	})
+}
+
+// saidBetween returns on which ports of TCP and UDP profiles let the pods of a cluster connect to each other, by index.
+func saidBetween(c random.Cluster) map[[2]int]portset.Set {
+	reading := intent.Read(c)
+	return between(c.Pods, func(i, j int) portset.Set {
+		return reading.Between(evaluator.OfPod(&c.Pods[i]), evaluator.OfPod(&c.Pods[j])).Allowed
+	})
+}
+
+// loosened returns the clusters in which one peer that is chosen by pod and by namespace is taken for two, of which one is enough.
+func loosened(c random.Cluster) []random.Cluster {
+	var out []random.Cluster
+	for i, p := range c.Profiles {
+		for j, entry := range p.Allow {
+			from, to := looser(entry.From), looser(entry.To)
+			if len(from) == len(entry.From) && len(to) == len(entry.To) {
+				continue
+			}
+			other := c
+			other.Profiles = slices.Clone(c.Profiles)
+			other.Profiles[i].Allow = slices.Clone(p.Allow)
+			other.Profiles[i].Allow[j].From, other.Profiles[i].Allow[j].To = from, to
+			out = append(out, other)
+		}
+	}
+	return out
+}
+
+func looser(peers []v1alpha1.Peer) []v1alpha1.Peer {
+	var out []v1alpha1.Peer
+	for _, p := range peers {
+		if p.Pods != nil && p.Pods.PodSelector != nil && (p.Pods.Namespaces != nil || p.Pods.NamespaceSelector != nil) {
+			byNamespace := *p.Pods
+			byNamespace.PodSelector = nil
+			out = append(out, v1alpha1.Peer{Pods: &byNamespace})
+			p = v1alpha1.Peer{Pods: &v1alpha1.PodsPeer{PodSelector: p.Pods.PodSelector}}
+		}
+		out = append(out, p)
+	}
+	return out
 }
 
 // drawForeign draws the first cluster of a number of which the NetworkPolicies prove something.
 func drawForeign(number uint64) random.Cluster {
 	GinkgoHelper()
-	return draw(number, random.Drawer.Foreign, func(c random.Cluster) func(source, destination *snapshot.Pod) portset.Set {
+	return draw(number, random.Drawer.Foreign, func(c random.Cluster) bool {
 		e, err := evaluator.New(evaluator.World{Namespaces: c.Namespaces, Pods: c.Pods, Policies: c.Policies})
 		Expect(err).NotTo(HaveOccurred())
 		matrix := e.Matrix()
-		classOf := map[string]int{}
+		classOf := map[int]int{}
 		for i, class := range matrix.Classes() {
 			for _, member := range class.Members {
-				classOf[c.Pods[member].Name] = i
+				classOf[member] = i
 			}
 		}
-		return func(source, destination *snapshot.Pod) portset.Set {
-			return matrix.Between(classOf[source.Name], classOf[destination.Name]).Allowed
-		}
+		return proves(between(c.Pods, func(i, j int) portset.Set { return matrix.Between(classOf[i], classOf[j]).Allowed }))
 	})
 }
 
-// draw draws clusters until one proves something: by allows, which is made for a cluster, is nil if it will not do, and returns what
-// may flow between two of its pods. Only pods that can run are left in, and the operator's flags are those that it has.
-func draw(
-	number uint64, cluster func(random.Drawer) random.Cluster,
-	allows func(random.Cluster) func(source, destination *snapshot.Pod) portset.Set,
-) random.Cluster {
+// draw draws clusters until one will do. Only pods that can run are left in, and the operator's flags are those that it has.
+func draw(number uint64, cluster func(random.Drawer) random.Cluster, willDo func(random.Cluster) bool) random.Cluster {
 	GinkgoHelper()
 	d := random.New(*seed, number)
 	for range tries {
 		c := cluster(d)
 		c.Pods, c.Options = runnable(c.Pods), snapshot.DefaultOptions(harness.ManagerNamespace)
-		if allowed := allows(c); allowed != nil && proves(c.Pods, allowed) {
+		if willDo(c) {
 			return c
 		}
 	}
@@ -78,19 +113,33 @@ func draw(
 	return random.Cluster{}
 }
 
-func proves(pods []snapshot.Pod, allowed func(source, destination *snapshot.Pod) portset.Set) bool {
-	packets := portset.Every(corev1.ProtocolTCP).Union(portset.Every(corev1.ProtocolUDP))
-	some, none := 0, 0
+// between asks about each two pods, of which no packet can be but TCP or UDP.
+func between(pods []snapshot.Pod, allowed func(source, destination int) portset.Set) map[[2]int]portset.Set {
+	out := map[[2]int]portset.Set{}
 	for i := range pods {
 		for j := range pods {
-			ports := allowed(&pods[i], &pods[j]).Intersect(packets)
-			switch {
-			case i == j || ports.Equal(packets):
-			case ports.IsEmpty():
-				none++
-			default:
-				some++
+			if i != j {
+				out[[2]int{i, j}] = allowed(i, j).Intersect(packets())
 			}
+		}
+	}
+	return out
+}
+
+// packets returns the ports on which a testbed can try connections.
+func packets() portset.Set {
+	return portset.Every(corev1.ProtocolTCP).Union(portset.Every(corev1.ProtocolUDP))
+}
+
+// proves says whether enough pairs are neither open to each other nor all closed.
+func proves(allowed map[[2]int]portset.Set) bool {
+	some, none := 0, 0
+	for _, ports := range allowed {
+		switch {
+		case ports.IsEmpty():
+			none++
+		case !ports.Equal(packets()):
+			some++
 		}
 	}
 	return min(some, none) >= provingPairs
