@@ -26,8 +26,8 @@ const (
 	provingPairs = 4
 )
 
-// drawProfiles draws the first cluster of a number of which all profiles are enforced, and prove something even without Services: among
-// it, that who is chosen by pod and by namespace must match both.
+// drawProfiles draws the first cluster of a number of which all profiles are enforced and prove something even without Services, also
+// that a peer that is chosen by pod and by namespace must match both.
 func drawProfiles(number uint64) random.Cluster {
 	GinkgoHelper()
 	return draw(number, random.Drawer.Cluster, func(c random.Cluster) bool {
@@ -36,7 +36,8 @@ func drawProfiles(number uint64) random.Cluster {
 		}
 		c.Facts = snapshot.Facts{}
 		said := saidBetween(c)
-		return proves(said) && slices.ContainsFunc(loosened(c), func(other random.Cluster) bool { return !maps.EqualFunc(said, saidBetween(other), portset.Set.Equal) })
+		saysOtherwise := func(other random.Cluster) bool { return !maps.EqualFunc(said, saidBetween(other), portset.Set.Equal) }
+		return proves(said) && slices.ContainsFunc(loosened(c), saysOtherwise)
 	})
 }
 
