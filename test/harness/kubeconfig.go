@@ -3,6 +3,7 @@ package harness
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 
@@ -28,27 +29,48 @@ func (c *ControlPlane) adminKubeconfig() string {
 	return filepath.Join(c.dir, "admin.kubeconfig")
 }
 
+// Server is where an API server is reached: its URL, and the certificates that its own is checked against, in PEM.
+type Server struct {
+	URL string
+	CA  []byte
+}
+
 // ServiceAccountKubeconfig asks the API server for a token of a ServiceAccount, which must exist, and returns the path
 // of a kubeconfig with it: whoever uses it has exactly the rights that RBAC gives to that ServiceAccount.
 func (c *ControlPlane) ServiceAccountKubeconfig(ctx context.Context, namespace, name string) (string, error) {
+	return c.ServiceAccountKubeconfigVia(ctx, namespace, name, c.Server())
+}
+
+// ServiceAccountKubeconfigVia is ServiceAccountKubeconfig for a client that reaches the API server through something that
+// stands before it. Each server has a kubeconfig of its own.
+func (c *ControlPlane) ServiceAccountKubeconfigVia(ctx context.Context, namespace, name string, server Server) (string, error) {
 	token, err := c.ServiceAccountToken(ctx, namespace, name)
 	if err != nil {
 		return "", err
 	}
 	config := clientcmdapi.NewConfig()
 	config.Clusters["test"] = &clientcmdapi.Cluster{
-		Server:                   c.config.Host,
-		CertificateAuthorityData: c.config.CAData,
+		Server:                   server.URL,
+		CertificateAuthorityData: server.CA,
 	}
 	config.AuthInfos[name] = &clientcmdapi.AuthInfo{Token: token}
 	config.Contexts["test"] = &clientcmdapi.Context{Cluster: "test", AuthInfo: name, Namespace: namespace}
 	config.CurrentContext = "test"
 
-	path := filepath.Join(c.dir, fmt.Sprintf("%s.%s.kubeconfig", namespace, name))
+	file := fmt.Sprintf("%s.%s.kubeconfig", namespace, name)
+	if server.URL != c.Server().URL {
+		file = fmt.Sprintf("%s.%s.%s.kubeconfig", namespace, name, url.PathEscape(server.URL))
+	}
+	path := filepath.Join(c.dir, file)
 	if err := clientcmd.WriteToFile(*config, path); err != nil {
 		return "", fmt.Errorf("write the kubeconfig of ServiceAccount %s/%s: %w", namespace, name, err)
 	}
 	return path, nil
+}
+
+// Server returns where the API server is reached.
+func (c *ControlPlane) Server() Server {
+	return Server{URL: c.config.Host, CA: c.config.CAData}
 }
 
 // ServiceAccountToken asks the API server for a token of a ServiceAccount, which must exist.

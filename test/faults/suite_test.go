@@ -1,0 +1,58 @@
+// Package faults_test lets requests go wrong between a program and a real kube-apiserver, through a proxy that does so on
+// purpose, and holds Firebreak to what it promises all the same.
+package faults_test
+
+import (
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+
+	"firebreak.dev/firebreak/test/faults/proxy"
+	"firebreak.dev/firebreak/test/harness"
+)
+
+// The suite has one control plane, and a proxy before its API server. Each spec sets the rules of the proxy anew.
+var (
+	plane *harness.ControlPlane
+	// admin has all rights and does not go through the proxy.
+	admin  *kubernetes.Clientset
+	before *proxy.Proxy
+)
+
+func TestFaults(t *testing.T) {
+	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(30 * time.Second)
+	SetDefaultEventuallyPollingInterval(20 * time.Millisecond)
+	SetDefaultConsistentlyDuration(500 * time.Millisecond)
+	SetDefaultConsistentlyPollingInterval(50 * time.Millisecond)
+	RunSpecs(t, "faults")
+}
+
+var _ = BeforeSuite(func(ctx SpecContext) {
+	log.SetLogger(zap.New(zap.WriteTo(GinkgoWriter)))
+	var err error
+	plane, err = harness.Start(ctx, harness.Options{ControllerManager: true})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(plane.Stop)
+	Expect(plane.ApplyConfig(ctx)).To(Succeed())
+	admin, err = kubernetes.NewForConfig(plane.Config())
+	Expect(err).NotTo(HaveOccurred())
+	before, err = proxy.Start(ctx, proxy.Target(plane.Server()))
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(before.Close)
+})
+
+var _ = AfterEach(func() {
+	before.SetRules()
+})
+
+// throughProxy returns a client configuration with a ServiceAccount's token, for the proxy instead of the API server.
+func throughProxy(token string) *rest.Config {
+	return &rest.Config{Host: before.URL(), TLSClientConfig: rest.TLSClientConfig{CAData: before.CA()}, BearerToken: token}
+}
