@@ -12,7 +12,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -106,16 +105,6 @@ func newClusterProfile(ctx context.Context, spec string) *v1alpha1.ClusterSegmen
 	create(ctx, p)
 	expectReady(ctx, p)
 	return p
-}
-
-// apply creates the objects of some YAML, which are deleted when the spec ends.
-func apply(ctx context.Context, documents ...string) {
-	GinkgoHelper()
-	for _, document := range documents {
-		object := &unstructured.Unstructured{}
-		Expect(yaml.Unmarshal([]byte(document), &object.Object)).To(Succeed())
-		create(ctx, object)
-	}
 }
 
 // patchSpec changes fields of a profile's spec, given as YAML; a null takes one away.

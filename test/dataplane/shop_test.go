@@ -131,6 +131,17 @@ func remove(ctx context.Context, object client.Object) {
 	}).Should(MatchError(ContainSubstring("not found")))
 }
 
+// replace creates a profile, waits until it is ready, and deletes another. Sooner, nothing would keep up what that one says: the
+// garbage collector takes the policies of a deleted profile at once, in any order.
+func replace(ctx context.Context, old, next client.Object) {
+	GinkgoHelper()
+	next.SetResourceVersion("")
+	create(ctx, next)
+	expectReady(ctx, next)
+	remove(ctx, old)
+	expectNoPolicies(ctx, old)
+}
+
 // policiesOf returns the policies of a profile.
 func policiesOf(ctx context.Context, profile client.Object) []networkingv1.NetworkPolicy {
 	GinkgoHelper()
