@@ -1,18 +1,29 @@
-// Package faults_test lets requests go wrong between a program and a real kube-apiserver, through a proxy that does so on
-// purpose, and holds Firebreak to what it promises all the same.
+// Package faults_test lets requests go wrong between the operator's own binary, with the ServiceAccount and RBAC that are
+// shipped, and a real kube-apiserver, through a proxy that does so on purpose, and holds Firebreak to what it promises all
+// the same.
+//
+// With FIREBREAK_FAULTS=all in the environment, every crash of the crash tests is also made alone, each in a scenario of its
+// own, which takes many times as long:
+//
+//	FIREBREAK_FAULTS=all go test -race -timeout=60m ./test/faults
 package faults_test
 
 import (
+	"os"
 	"testing"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
+	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/test/faults/proxy"
 	"firebreak.dev/firebreak/test/harness"
 )
@@ -20,9 +31,12 @@ import (
 // The suite has one control plane, and a proxy before its API server. Each spec sets the rules of the proxy anew.
 var (
 	plane *harness.ControlPlane
-	// admin has all rights and does not go through the proxy.
+	// admin and k8s have all rights and do not go through the proxy.
 	admin  *kubernetes.Clientset
+	k8s    client.WithWatch
 	before *proxy.Proxy
+	// everyCrash: crashes are also made one by one.
+	everyCrash = os.Getenv("FIREBREAK_FAULTS") == "all"
 )
 
 func TestFaults(t *testing.T) {
@@ -42,6 +56,13 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	DeferCleanup(plane.Stop)
 	Expect(plane.ApplyConfig(ctx)).To(Succeed())
 	admin, err = kubernetes.NewForConfig(plane.Config())
+	Expect(err).NotTo(HaveOccurred())
+	scheme := runtime.NewScheme()
+	Expect(clientgoscheme.AddToScheme(scheme)).To(Succeed())
+	Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
+	config := plane.Config()
+	config.QPS = -1
+	k8s, err = client.NewWithWatch(config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 	before, err = proxy.Start(ctx, proxy.Target(plane.Server()))
 	Expect(err).NotTo(HaveOccurred())

@@ -1,0 +1,94 @@
+package faults_test
+
+import (
+	"fmt"
+	"maps"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"firebreak.dev/firebreak/test/faults/proxy"
+)
+
+// point is where in a write the operator crashes.
+type point struct {
+	name  string
+	fault func(hook func()) proxy.Fault
+	// every is when crashes follow one another without end: a write that was never sent comes again, and must then be let
+	// through.
+	every proxy.When
+}
+
+func points() []point {
+	return []point{
+		{"before it is sent", proxy.CrashBefore, func(n int) bool { return n%2 == 1 }},
+		{"after the commit", proxy.CrashAfterCommit, nil},
+		{"after the reply", proxy.CrashAfterReply, nil},
+	}
+}
+
+// crashRules let the operator crash at some of its writes, all but events and leases.
+func crashRules(fault proxy.Fault, when proxy.When) []*proxy.Rule {
+	return []*proxy.Rule{
+		{Name: "event or lease", Requests: proxy.Requests{Verbs: proxy.Writes(), Resources: []string{"events", "leases"}}, Fault: proxy.Note()},
+		{Name: "write", Requests: proxy.Requests{Verbs: proxy.Writes()}, When: when, Fault: fault},
+	}
+}
+
+func equalStates(a, b state) bool {
+	return maps.Equal(a.policies, b.policies) && a.ready == b.ready && a.corrections == b.corrections
+}
+
+var _ = Describe("An operator that crashes", Ordered, func() {
+	var (
+		operator  *mortal
+		reference *scenario
+		// writes is the number of writes of the operator that never crashes.
+		writes int
+	)
+
+	BeforeAll(func(ctx SpecContext) {
+		operator = startMortal(ctx)
+		before.SetRules(crashRules(proxy.Note(), nil)...)
+		reference = newScenario(ctx, operator)
+		reference.run(ctx, nil)
+		writes = before.Counts()["write"]
+		Expect(writes).To(BeNumerically(">", 15), "%v", before.Acts())
+		AddReportEntry("measured", fmt.Sprintf("without a crash, %d writes; %d writes of policies checked", writes, reference.checked))
+	})
+
+	// crash runs the scenario with crashes, and returns how many there were.
+	crash := func(ctx SpecContext, at point, when proxy.When) (crashes int, s *scenario) {
+		GinkgoHelper()
+		earlier, _ := operator.history()
+		before.SetRules(crashRules(at.fault(operator.crash), when)...)
+		s = newScenario(ctx, operator)
+		s.run(ctx, reference)
+		before.SetRules()
+		crashes, _ = operator.history()
+		return crashes - earlier, s
+	}
+
+	for _, at := range points() {
+		It("gets there all the same, crashing at every write "+at.name, func(ctx SpecContext) {
+			crashes, s := crash(ctx, at, at.every)
+			Expect(crashes).To(BeNumerically(">=", reference.checked), "%v", before.Acts())
+			AddReportEntry("measured", fmt.Sprintf("%d crashes %s, %d writes of policies checked; recovered within %.1f s", crashes, at.name, s.checked, s.worst.Seconds()))
+		})
+	}
+
+	It("gets there all the same, crashing at each write alone", func(ctx SpecContext) {
+		if !everyCrash {
+			Skip("FIREBREAK_FAULTS is not all")
+		}
+		total, checked, worst := 0, 0, 0.0
+		for _, at := range points() {
+			for k := range writes {
+				By(fmt.Sprintf("crashing at write %d %s", k+1, at.name))
+				crashes, s := crash(ctx, at, proxy.Nth(k+1))
+				total, checked, worst = total+crashes, checked+s.checked, max(worst, s.worst.Seconds())
+			}
+		}
+		AddReportEntry("measured", fmt.Sprintf("%d crashes alone, %d writes of policies checked; recovered within %.1f s", total, checked, worst))
+	})
+})

@@ -1,0 +1,179 @@
+package faults_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+)
+
+// recoveredWithin is how long the operator has after its last crash, or after a change when it did not crash.
+const recoveredWithin = 30 * time.Second
+
+// step is a change of a scenario's profile: its spec from then on, in YAML; empty deletes the profile.
+type step struct{ name, spec string }
+
+// steps returns the scenario, in order.
+func steps() []step {
+	threeTiers := func(apiApp string, dbPort int, more string) string {
+		return fmt.Sprintf(`
+dns: None
+tiers:
+- {name: web, podSelector: {matchLabels: {app: web}}, ports: [{port: 8080}]}
+- {name: api, podSelector: {matchLabels: {app: %s}}, ports: [{port: 8081}]}
+- {name: db, podSelector: {matchLabels: {app: db}}, ports: [{port: %d}]}
+%s
+- {name: users, from: [{pods: {namespaces: [%s]}}], to: [{tier: web}]}
+- {name: web-api, from: [{tier: web}], to: [{tier: api}]}
+- {name: api-db, from: [{tier: api}], to: [{tier: db}]}
+`, apiApp, dbPort, more, outside)
+	}
+	const cache = `
+- {name: cache, podSelector: {matchLabels: {app: cache}}, ports: [{port: 6379}]}
+allow:
+- {name: api-cache, from: [{tier: api}], to: [{tier: cache}]}`
+	return []step{
+		{"create", threeTiers("api", 5432, "allow:")},
+		{"add a tier and an entry", threeTiers("api", 5432, cache)},
+		{"change a selector", threeTiers("backend", 5432, cache)},
+		{"change a port", threeTiers("backend", 5433, cache)},
+		{"delete", ""},
+	}
+}
+
+// state is what must be the same whether or not the operator crashed.
+type state struct {
+	// policies are the specs as JSON, by tier.
+	policies map[string]string
+	// ready is the condition Ready, as status/reason, when it speaks of the current generation; "gone" without profile.
+	ready string
+	// corrections is how much drift the status counts: the operator's own work that it did not finish is none.
+	corrections int64
+}
+
+// scenario is one run of the steps on a profile in a namespace of its own.
+type scenario struct {
+	operator *mortal
+	profile  *v1alpha1.SegmentationProfile
+	trace    *trace
+	// states are those after each step.
+	states []state
+	// worst is the longest time from the last crash, or the change, to the state of the reference.
+	worst time.Duration
+	// checked is the number of writes after which the invariant was looked at.
+	checked int
+}
+
+var lastNamespace int
+
+func newScenario(ctx context.Context, operator *mortal) *scenario {
+	GinkgoHelper()
+	lastNamespace++
+	namespace := fmt.Sprintf("scenario-%d", lastNamespace)
+	Expect(k8s.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})).To(Succeed())
+	return &scenario{
+		operator: operator,
+		profile:  &v1alpha1.SegmentationProfile{ObjectMeta: metav1.ObjectMeta{Name: "shop", Namespace: namespace}},
+		trace:    record(ctx, namespace),
+	}
+}
+
+// run makes the steps one after the other. With a reference, each must lead to the same state as there; without one, to one
+// that is ready and stays. After every write the invariant must hold, the deletion excepted: in which order the policies of
+// a deleted profile go is up to the garbage collector, too, which knows none.
+func (s *scenario) run(ctx context.Context, reference *scenario) {
+	GinkgoHelper()
+	for i, next := range steps() {
+		began := time.Now()
+		s.change(ctx, next)
+		settled := func() (bool, error) {
+			now := s.state(ctx)
+			if reference != nil {
+				return equalStates(now, reference.states[i]), nil
+			}
+			return strings.HasPrefix(now.ready, "True/") || now.ready == "gone" && len(now.policies) == 0, nil
+		}
+		Eventually(func() (bool, error) {
+			if err := s.operator.ailing(); err != nil {
+				return false, StopTrying(err.Error())
+			}
+			if since := s.sinceLast(began); since > recoveredWithin {
+				return false, StopTrying(fmt.Sprintf("%s: after %s, the state is %+v; %v", next.name, since, s.state(ctx), before.Acts()))
+			}
+			return settled()
+		}, "5m").Should(BeTrue(), next.name)
+		s.worst = max(s.worst, s.sinceLast(began))
+		if reference == nil {
+			// What is held back for a moment, such as a status, belongs to the step.
+			Consistently(settled, "1500ms").Should(BeTrue(), next.name)
+		}
+		s.states = append(s.states, s.state(ctx))
+		if writes := s.trace.take(ctx); next.spec != "" {
+			s.trace.expectNothingLostOrOpened(writes, next.name)
+			s.checked += len(writes)
+		}
+	}
+}
+
+func (s *scenario) sinceLast(began time.Time) time.Duration {
+	if _, last := s.operator.history(); last.After(began) {
+		began = last
+	}
+	return time.Since(began)
+}
+
+func (s *scenario) change(ctx context.Context, next step) {
+	GinkgoHelper()
+	if next.spec == "" {
+		Expect(k8s.Delete(ctx, s.profile)).To(Succeed())
+		return
+	}
+	spec := map[string]any{}
+	Expect(yaml.UnmarshalStrict([]byte(next.spec), &spec)).To(Succeed())
+	if s.profile.UID == "" {
+		Expect(yaml.UnmarshalStrict([]byte(next.spec), &s.profile.Spec)).To(Succeed())
+		Expect(k8s.Create(ctx, s.profile)).To(Succeed())
+		return
+	}
+	patch, err := json.Marshal(map[string]any{"spec": spec})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(k8s.Patch(ctx, s.profile, client.RawPatch("application/merge-patch+json", patch))).To(Succeed())
+}
+
+func (s *scenario) state(ctx context.Context) state {
+	GinkgoHelper()
+	out := state{policies: map[string]string{}}
+	var list networkingv1.NetworkPolicyList
+	Expect(k8s.List(ctx, &list, client.InNamespace(s.profile.Namespace))).To(Succeed())
+	for _, p := range list.Items {
+		text, err := json.Marshal(p.Spec)
+		Expect(err).NotTo(HaveOccurred())
+		out.policies[p.Labels[v1alpha1.LabelTier]] += string(text)
+	}
+	var profile v1alpha1.SegmentationProfile
+	err := k8s.Get(ctx, client.ObjectKeyFromObject(s.profile), &profile)
+	if client.IgnoreNotFound(err) == nil && err != nil {
+		out.ready = "gone"
+		return out
+	}
+	Expect(err).NotTo(HaveOccurred())
+	if c := meta.FindStatusCondition(profile.Status.Conditions, "Ready"); c != nil && c.ObservedGeneration == profile.Generation {
+		out.ready = string(c.Status) + "/" + c.Reason
+	}
+	if profile.Status.Drift != nil {
+		out.corrections = profile.Status.Drift.Corrections
+	}
+	return out
+}
