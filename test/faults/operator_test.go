@@ -45,8 +45,8 @@ func startMortal(ctx context.Context) *mortal {
 	DeferCleanup(func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
+		o.kill()
 		Expect(errors.Join(o.errs...)).To(Succeed())
-		Expect(o.manager.Stop()).To(Succeed())
 	})
 	return o
 }
@@ -65,6 +65,13 @@ func (o *mortal) start() {
 func (o *mortal) crash() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.kill()
+	o.crashes++
+	o.start()
+}
+
+// kill ends the operator, which may be about to start, and looks for what it must never say.
+func (o *mortal) kill() {
 	if err := o.manager.Failure(); err != nil {
 		o.errs = append(o.errs, fmt.Errorf("the operator ended by itself: %w", err))
 	}
@@ -78,8 +85,6 @@ func (o *mortal) crash() {
 	if err != nil {
 		o.errs = append(o.errs, err)
 	}
-	o.crashes++
-	o.start()
 }
 
 // ailing returns what went wrong other than by crashes; nil while all is well.

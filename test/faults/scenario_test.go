@@ -27,28 +27,28 @@ type step struct{ name, spec string }
 
 // steps returns the scenario, in order.
 func steps() []step {
-	threeTiers := func(apiApp string, dbPort int, more string) string {
+	threeTiers := func(api, app string, dbPort int, more string) string {
 		return fmt.Sprintf(`
 dns: None
 tiers:
 - {name: web, podSelector: {matchLabels: {app: web}}, ports: [{port: 8080}]}
-- {name: api, podSelector: {matchLabels: {app: %s}}, ports: [{port: 8081}]}
-- {name: db, podSelector: {matchLabels: {app: db}}, ports: [{port: %d}]}
-%s
-- {name: users, from: [{pods: {namespaces: [%s]}}], to: [{tier: web}]}
-- {name: web-api, from: [{tier: web}], to: [{tier: api}]}
-- {name: api-db, from: [{tier: api}], to: [{tier: db}]}
-`, apiApp, dbPort, more, outside)
+- {name: %[1]s, podSelector: {matchLabels: {app: %[2]s}}, ports: [{port: 8081}]}
+- {name: db, podSelector: {matchLabels: {app: db}}, ports: [{port: %[3]d}]}
+%[4]s
+- {name: users, from: [{pods: {namespaces: [%[5]s]}}], to: [{tier: web}]}
+- {name: web-api, from: [{tier: web}], to: [{tier: %[1]s}]}
+- {name: api-db, from: [{tier: %[1]s}], to: [{tier: db}]}
+`, api, app, dbPort, more, outside)
 	}
 	const cache = `
 - {name: cache, podSelector: {matchLabels: {app: cache}}, ports: [{port: 6379}]}
 allow:
-- {name: api-cache, from: [{tier: api}], to: [{tier: cache}]}`
+- {name: web-cache, from: [{tier: web}], to: [{tier: cache}]}`
 	return []step{
-		{"create", threeTiers("api", 5432, "allow:")},
-		{"add a tier and an entry", threeTiers("api", 5432, cache)},
-		{"change a selector", threeTiers("backend", 5432, cache)},
-		{"change a port", threeTiers("backend", 5433, cache)},
+		{"create", threeTiers("api", "api", 5432, "allow:")},
+		{"add a tier and an entry", threeTiers("api", "api", 5432, cache)},
+		{"change a selector", threeTiers("api", "backend", 5432, cache)},
+		{"rename a tier, so that one policy takes the place of another, and change a port", threeTiers("service", "backend", 5433, cache)},
 		{"delete", ""},
 	}
 }
