@@ -20,6 +20,9 @@ KUBECTL ?= kubectl
 # Set when PACKETS asks for something.
 SHOW_PACKETS = $(filter-out 0,$(PACKETS))
 
+# The network plugin of the data plane's tests, where they can run.
+ENFORCER = $(and $(filter Linux,$(shell uname -s)),$(filter 0,$(shell id -u)),bin/kube-network-policies)
+
 # TEST_MODULES are those with tests, which "./..." does not reach.
 TEST_MODULES = test/witness .ci/krew .ci/workflows
 GO_MODULES = $(patsubst %/go.mod,%,$(patsubst go.mod,./go.mod,$(shell git ls-files '*go.mod')))
@@ -45,7 +48,7 @@ demo: ## See Firebreak at work on a control plane of its own; KEEP=1 leaves it r
 ##@ Test
 
 .PHONY: test
-test: controlplane bin/promtool bin/helm bin/diagrams bin/kube-network-policies ## Run every test, with the race detector
+test: controlplane bin/promtool bin/helm bin/diagrams $(ENFORCER) ## Run every test, with the race detector
 	@go run ./test/run ./... $(TEST_MODULES:%=./%/...)
 
 .PHONY: test-unit
@@ -69,7 +72,7 @@ test-integration: controlplane ## Run the tests of the operator's binary with it
 	@go run ./test/run ./test/harness/... ./test/integration/...
 
 .PHONY: test-dataplane
-test-dataplane: controlplane bin/kube-network-policies ## Hold what profiles say against packets; needs root, iproute2, iptables, nftables
+test-dataplane: controlplane $(ENFORCER) ## Hold what profiles say against packets; needs root, iproute2, iptables, nftables
 	@go run ./test/run ./test/dataplane/...
 
 .PHONY: fuzz

@@ -11,13 +11,10 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	corev1 "k8s.io/api/core/v1"
 
 	"firebreak.dev/firebreak/internal/evaluator"
-	"firebreak.dev/firebreak/internal/live"
 	"firebreak.dev/firebreak/internal/snapshot"
 	"firebreak.dev/firebreak/test/dataplane/testbed"
-	"firebreak.dev/firebreak/test/harness"
 	"firebreak.dev/firebreak/test/intent"
 )
 
@@ -158,46 +155,6 @@ func (t *topology) flows(ports []testbed.Port) []testbed.Flow {
 			f.Via = netip.AddrPortFrom(to, uint16(f.Port.Number))
 			out = append(out, f)
 		}
-	}
-	return out
-}
-
-// liveCluster reads the cluster from the API server, each pod for itself.
-func liveCluster(ctx context.Context) *snapshot.Cluster {
-	GinkgoHelper()
-	found, err := live.Read(ctx, cluster.Client, live.Request{})
-	Expect(err).NotTo(HaveOccurred())
-	c := found.Inventory.Cluster(snapshot.DefaultOptions(harness.ManagerNamespace))
-	c.Pods = nil
-	for _, object := range found.Inventory.Objects() {
-		if pod, ok := object.(*corev1.Pod); ok {
-			c.Pods = append(c.Pods, snapshot.FromPod(pod))
-		}
-	}
-	return c
-}
-
-// connectionsOf returns what each flow is called in terms of the cluster.
-func connectionsOf(c *snapshot.Cluster, flows []testbed.Flow) []evaluator.Connection {
-	pods := map[netip.Addr]*snapshot.Pod{}
-	for i := range c.Pods {
-		for _, a := range c.Pods[i].Addresses {
-			pods[a] = &c.Pods[i]
-		}
-	}
-	end := func(h *testbed.Host, family netip.Addr) evaluator.Endpoint {
-		if pod := pods[h.Addresses[0]]; pod != nil {
-			return evaluator.OfPod(pod)
-		}
-		return evaluator.OfAddress(h.Address(family))
-	}
-	var out []evaluator.Connection
-	for _, f := range flows {
-		family := netip.IPv4Unspecified()
-		if f.Via.IsValid() {
-			family = f.Via.Addr()
-		}
-		out = append(out, evaluator.Connection{Source: end(f.From, family), Destination: end(f.To, family), Protocol: f.Port.Protocol, Port: f.Port.Number})
 	}
 	return out
 }

@@ -79,16 +79,16 @@ func (w *wire) after(ctx context.Context) error {
 // untilEnforced waits until the network plugin has got hold of the policies, which takes it milliseconds.
 func (w *wire) untilEnforced(ctx context.Context) error {
 	var passing []string
+	var failed error
 	err := wait.PollUntilContextTimeout(ctx, 10*time.Millisecond, watchTimeout, true, func(ctx context.Context) (bool, error) {
-		now, err := w.cluster.Passing(ctx, w.unlisted())
 		if ctx.Err() != nil {
 			return false, ctx.Err()
 		}
-		passing = now
-		return len(passing) == 0, err
+		passing, failed = w.cluster.Passing(ctx, w.unlisted())
+		return failed == nil && len(passing) == 0, nil
 	})
 	if err != nil {
-		return fmt.Errorf("wait until nothing passes that the profile does not list, such as %s: %w", strings.Join(passing, ", "), err)
+		return fmt.Errorf("wait until nothing passes that the profile does not list, such as %s: %w", strings.Join(passing, ", "), errors.Join(err, failed))
 	}
 	return nil
 }

@@ -27,13 +27,13 @@ func main() {
 // show shows what is asked for, stops and removes what was started, and returns the exit code.
 func show(ctx context.Context, t *terminal) int {
 	switch {
+	case testbed.Inside():
+		return ended(ctx, showPackets(ctx, t), nil)
 	case len(os.Args) > 1 && os.Args[1] == "check":
 		if !enabled("PACKETS") {
 			return 0
 		}
-		return ended(ctx, packetsPossible(), nil)
-	case testbed.Inside():
-		return ended(ctx, showPackets(ctx, t), nil)
+		return ended(ctx, packetsPossible(ctx), nil)
 	case enabled("PACKETS"):
 		code, err := enterSandbox(ctx, t)
 		if err == nil && ctx.Err() == nil {

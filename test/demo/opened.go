@@ -12,10 +12,10 @@ import (
 
 const (
 	// attemptEvery is how often a forbidden connection is tried, and attemptPatience how long each is waited for.
-	attemptEvery    = time.Millisecond
+	attemptEvery    = 2 * time.Millisecond
 	attemptPatience = 300 * time.Millisecond
 	// quiet is how many in a row must be blocked until a hole counts as closed.
-	quiet = 300
+	quiet = 150
 )
 
 // openHole opens the default deny while forbidden connections are tried without pause, and says for how long they pass.
@@ -28,7 +28,7 @@ func (w *wire) openHole(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.say("The api sends mail to the internet, or tries to, a thousand times a second. Then an empty egress rule in the " +
+	w.say("The api sends mail to the internet, or tries to, five hundred times a second. Then an empty egress rule in the " +
 		"default deny opens every pod's way out.")
 	before, err := w.cluster.Judged()
 	if err != nil {
@@ -67,7 +67,7 @@ func (w *wire) openHole(ctx context.Context) error {
 // all blocked. It fails when one passed before.
 func (w *wire) attemptsAround(ctx context.Context, stream *testbed.Stream, tamper func() error) ([]testbed.Attempt, error) {
 	err := untilAttempts(ctx, stream, quiet)
-	if _, passed := passing(stream.SoFar()); err == nil && passed > 0 {
+	if _, passed := testbed.Span(stream.SoFar()); err == nil && passed > 0 {
 		err = errors.New("what the profile forbids passed before the hole was there")
 	}
 	if err == nil {
@@ -90,7 +90,7 @@ func (w *wire) attemptsAround(ctx context.Context, stream *testbed.Stream, tampe
 	if err := errors.Join(err, streamErr); err != nil {
 		return nil, err
 	}
-	if _, passed := passing(attempts[len(attempts)-quiet:]); passed > 0 {
+	if _, passed := testbed.Span(attempts[len(attempts)-quiet:]); passed > 0 {
 		return nil, errors.New("forbidden connections still pass")
 	}
 	return attempts, nil
@@ -103,27 +103,9 @@ func untilAttempts(ctx context.Context, stream *testbed.Stream, count int) error
 	})
 }
 
-// passing returns from the first to the last attempt that passed, and how many did.
-func passing(attempts []testbed.Attempt) (span time.Duration, passed int) {
-	var first, last time.Time
-	for _, a := range attempts {
-		if !a.Passed {
-			continue
-		}
-		passed++
-		if first.IsZero() || a.At.Before(first) {
-			first = a.At
-		}
-		if a.At.After(last) {
-			last = a.At
-		}
-	}
-	return last.Sub(first), passed
-}
-
 // sayPassed says what the hole was worth.
 func (w *wire) sayPassed(attempts []testbed.Attempt) {
-	span, passed := passing(attempts)
+	span, passed := testbed.Span(attempts)
 	if passed == 0 {
 		w.proved("Of %d connections, none passed: Firebreak had closed the hole before the network plugin knew of it.", len(attempts))
 		return

@@ -19,11 +19,11 @@ import (
 const operatorVariable = "FIREBREAK_OPERATOR"
 
 // packetsPossible says whether this machine can show packets.
-func packetsPossible() error {
+func packetsPossible(ctx context.Context) error {
 	if enabled("KEEP") {
 		return errors.New("KEEP=1 and PACKETS=1 do not go together: the network of the latter ends with the program")
 	}
-	if err := testbed.Possible(); err != nil {
+	if err := testbed.Possible(ctx); err != nil {
 		return fmt.Errorf("this machine cannot show packets (PACKETS=1): %w", err)
 	}
 	return nil
@@ -32,7 +32,7 @@ func packetsPossible() error {
 // enterSandbox builds what needs Go outside, runs the demo with packets in a sandbox, and returns its exit code. The sandbox, with
 // all processes and files in it, goes as soon as ctx or this program ends.
 func enterSandbox(ctx context.Context, t *terminal) (int, error) {
-	if err := packetsPossible(); err != nil {
+	if err := packetsPossible(ctx); err != nil {
 		return 0, err
 	}
 	t.say("Firebreak demo with real packets: a network namespace for each pod and host, and a network plugin of Kubernetes " +

@@ -184,7 +184,7 @@ func (m *Manager) WaitReady(ctx context.Context, timeout time.Duration) error {
 			return err == nil, nil
 		})
 	if err != nil {
-		return fmt.Errorf("wait for the operator: %w\n%s", err, m.tail())
+		return fmt.Errorf("wait for the operator: %w\n%s", err, m.Tail())
 	}
 	return nil
 }

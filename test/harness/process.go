@@ -84,11 +84,11 @@ func (p *Process) Stop() error {
 	select {
 	case <-p.exited:
 		if p.err != nil {
-			return fmt.Errorf("%s ended with: %w\n%s", p.name, p.err, p.tail())
+			return fmt.Errorf("%s ended with: %w\n%s", p.name, p.err, p.Tail())
 		}
 		return nil
 	case <-time.After(stopTimeout):
-		return errors.Join(fmt.Errorf("%s did not stop within %s:\n%s", p.name, stopTimeout, p.tail()), p.Kill())
+		return errors.Join(fmt.Errorf("%s did not stop within %s:\n%s", p.name, stopTimeout, p.Tail()), p.Kill())
 	}
 }
 
@@ -112,14 +112,14 @@ func (p *Process) signal(signal os.Signal) error {
 func (p *Process) Failure() error {
 	select {
 	case <-p.exited:
-		return fmt.Errorf("%s ended (%s):\n%s", p.name, p.cmd.ProcessState, p.tail())
+		return fmt.Errorf("%s ended (%s):\n%s", p.name, p.cmd.ProcessState, p.Tail())
 	default:
 		return nil
 	}
 }
 
-// tail returns the end of the log for error messages.
-func (p *Process) tail() string {
+// Tail returns the end of the log for error messages.
+func (p *Process) Tail() string {
 	content, err := p.Log()
 	if err != nil {
 		return err.Error()

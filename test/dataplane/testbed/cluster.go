@@ -3,8 +3,10 @@ package testbed
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -41,8 +43,30 @@ type Cluster struct {
 	pods int
 }
 
+// Installed returns an error that says what there is to do when a program is missing that Start starts.
+func Installed() error {
+	root, err := harness.RepositoryRoot()
+	if err != nil {
+		return err
+	}
+	for _, program := range []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kubectl"} {
+		if _, err := harness.Program(program); err != nil {
+			return err
+		}
+	}
+	if _, err := os.Stat(enforcerPath(root)); err != nil {
+		return fmt.Errorf(`no kube-network-policies: run "make bin/kube-network-policies": %w`, err)
+	}
+	return nil
+}
+
+func enforcerPath(root string) string { return filepath.Join(root, "bin", "kube-network-policies") }
+
 // Start starts a cluster with one node and no pods. The enforcer is at work when it returns.
 func Start(ctx context.Context) (*Cluster, error) {
+	if err := Installed(); err != nil {
+		return nil, err
+	}
 	plane, err := harness.Start(ctx, harness.Options{
 		Controllers: []string{"endpointslice-controller"},
 		APIServerFlags: map[string]string{
@@ -74,7 +98,7 @@ func (c *Cluster) start(ctx context.Context) (err error) {
 		return err
 	}
 	if err := c.createNode(ctx); err != nil {
-		return err
+		return fmt.Errorf("create the node: %w", err)
 	}
 	if err := c.startEnforcer(ctx); err != nil {
 		return err
@@ -96,9 +120,8 @@ func (c *Cluster) createNode(ctx context.Context) error {
 
 // startEnforcer starts kube-network-policies. It is at work when it takes packets from its queue.
 func (c *Cluster) startEnforcer(ctx context.Context) error {
-	program := filepath.Join(c.Plane.Root(), "bin", "kube-network-policies")
 	var err error
-	c.enforcer, err = c.run(ctx, program,
+	c.enforcer, err = c.run(ctx, enforcerPath(c.Plane.Root()),
 		"--hostname-override="+NodeName,
 		// There is no container runtime to ask about pods.
 		"--disable-nri=true",
@@ -110,7 +133,7 @@ func (c *Cluster) startEnforcer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.await(ctx, c.enforcer, func() bool {
+	return c.await(ctx, c.enforcer, "kube-network-policies takes packets", func() bool {
 		_, err := judged()
 		return err == nil
 	})
@@ -134,7 +157,7 @@ func (c *Cluster) startProxy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.await(ctx, c.proxy, func() bool {
+	return c.await(ctx, c.proxy, "kube-proxy is ready", func() bool {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+health+"/healthz", http.NoBody)
 		if err != nil {
 			return false
@@ -159,10 +182,14 @@ func (c *Cluster) run(ctx context.Context, program string, args ...string) (*har
 }
 
 // await waits until something that a program does has happened, or the program has ended.
-func (c *Cluster) await(ctx context.Context, p *harness.Process, happened func() bool) error {
-	return wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, startTimeout, true, func(context.Context) (bool, error) {
+func (c *Cluster) await(ctx context.Context, p *harness.Process, what string, happened func() bool) error {
+	err := wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, startTimeout, true, func(context.Context) (bool, error) {
 		return happened(), p.Failure()
 	})
+	if err != nil {
+		return fmt.Errorf("wait until %s: %w\n%s", what, err, p.Tail())
+	}
+	return nil
 }
 
 // Judged says how many packets the enforcer has been handed. It fails when the enforcer has ended, or is not where the kernel hands

@@ -20,6 +20,8 @@ type Answer struct {
 	Source netip.AddrPort
 	// Lost says that packets had to be sent again although somebody answered in the end.
 	Lost bool
+	// Begun is when the connection was begun.
+	Begun time.Time
 }
 
 // Open opens a new connection from the host and asks who is there. Nobody answers a connection that is denied: its packets are
@@ -27,36 +29,36 @@ type Answer struct {
 // patience of less waits for the first alone. A UDP packet is sent once.
 //
 // An error means that nothing could be sent, or that the packet arrived where nobody listens, which says nothing of policies.
-func (h *Host) Open(ctx context.Context, protocol corev1.Protocol, to netip.AddrPort, patience time.Duration) (Answer, error) {
+func (h *Host) Open(ctx context.Context, protocol corev1.Protocol, to netip.AddrPort, patience time.Duration) (a Answer, err error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		patience = min(patience, time.Until(deadline))
 	}
 	var conn *os.File
-	err := h.inside(func() (err error) {
+	err = h.inside(func() (err error) {
+		a.Begun = time.Now()
 		conn, err = h.socket(protocol, to)
 		return err
 	})
 	if err != nil {
-		return Answer{}, fmt.Errorf("connect from %s to %s: %w", h.Name, to, err)
+		return a, fmt.Errorf("connect from %s to %s: %w", h.Name, to, err)
 	}
 	defer func() { _ = conn.Close() }()
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
-		return Answer{}, err
+		return a, err
 	}
 	// For TCP this waits until the connection stands.
 	if _, err := conn.Write([]byte("?")); err != nil {
-		return Answer{}, h.unanswered(to, err)
+		return a, h.unanswered(to, err)
 	}
 	answer := make([]byte, 128)
 	n, err := conn.Read(answer)
 	if err != nil {
-		return Answer{}, h.unanswered(to, err)
+		return a, h.unanswered(to, err)
 	}
-	a := Answer{}
 	name, source, _ := strings.Cut(string(answer[:n]), " ")
 	a.By = name
 	if a.Source, err = netip.ParseAddrPort(source); err != nil {
-		return Answer{}, fmt.Errorf("%s answered %q, which no host of this testbed says", to, answer[:n])
+		return a, fmt.Errorf("%s answered %q, which no host of this testbed says", to, answer[:n])
 	}
 	if protocol == corev1.ProtocolTCP {
 		a.Lost = resent(conn)

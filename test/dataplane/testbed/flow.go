@@ -42,8 +42,8 @@ func Between(from, to []*Host, ports ...Port) []Flow {
 	return out
 }
 
-// address returns where the source calls.
-func (f Flow) address() (netip.AddrPort, error) {
+// Address returns where the source calls.
+func (f Flow) Address() (netip.AddrPort, error) {
 	if f.Via.IsValid() {
 		return f.Via, nil
 	}
@@ -57,7 +57,7 @@ func (f Flow) address() (netip.AddrPort, error) {
 
 // Open opens one connection, and fails when somebody else than the flow's destination answers.
 func (f Flow) Open(ctx context.Context, patience time.Duration) (Answer, error) {
-	to, err := f.address()
+	to, err := f.Address()
 	if err != nil {
 		return Answer{}, err
 	}
@@ -83,7 +83,7 @@ func (c *Cluster) Passing(ctx context.Context, flows []Flow) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	passing, err := passing(ctx, flows)
+	passing, opened, err := passing(ctx, flows)
 	if err != nil {
 		return nil, err
 	}
@@ -91,27 +91,29 @@ func (c *Cluster) Passing(ctx context.Context, flows []Flow) ([]string, error) {
 	switch judged := after.Packets - before.Packets; {
 	case err != nil:
 		return nil, err
-	case judged < uint64(len(flows)):
-		return nil, fmt.Errorf("%d packets were judged, of %d connections", judged, len(flows))
+	case judged-after.Waiting < opened:
+		return nil, fmt.Errorf("%d packets were judged, of %d connections", judged-after.Waiting, opened)
 	case after.Lost > before.Lost:
 		return nil, fmt.Errorf("%d packets were lost on the way to the enforcer", after.Lost-before.Lost)
 	}
 	return passing, nil
 }
 
-func passing(ctx context.Context, flows []Flow) ([]string, error) {
+// passing also returns how many connections were opened.
+func passing(ctx context.Context, flows []Flow) (passing []string, opened uint64, err error) {
 	var mu sync.Mutex
 	var errs []error
-	passing := []string{}
+	passing = []string{}
 	ticker := time.NewTicker(pace)
 	defer ticker.Stop()
 	var all sync.WaitGroup
 	for _, f := range flows {
 		<-ticker.C
 		all.Go(func() {
-			passes, err := f.passes(ctx)
+			passes, tries, err := f.passes(ctx)
 			mu.Lock()
 			defer mu.Unlock()
+			opened += tries
 			if err != nil {
 				errs = append(errs, err)
 			}
@@ -122,15 +124,16 @@ func passing(ctx context.Context, flows []Flow) ([]string, error) {
 	}
 	all.Wait()
 	slices.Sort(passing)
-	return passing, errors.Join(errs...)
+	return passing, opened, errors.Join(errs...)
 }
 
-func (f Flow) passes(ctx context.Context) (bool, error) {
-	for range 2 {
+func (f Flow) passes(ctx context.Context) (passes bool, tries uint64, err error) {
+	for tries < 2 {
 		answer, err := f.Open(ctx, patience)
+		tries++
 		if err != nil || answer.By != "" {
-			return answer.By != "", err
+			return answer.By != "", tries, err
 		}
 	}
-	return false, ctx.Err()
+	return false, tries, ctx.Err()
 }

@@ -21,7 +21,8 @@ type Host struct {
 	link string
 	// tasks are done one after the other on a thread that is in the host's namespace. None of them waits for anything.
 	tasks chan func()
-	done  chan struct{}
+	// detached is closed when the host goes, and done when its thread has ended.
+	detached, done chan struct{}
 
 	// ports is where this host's connections come from.
 	ports *sourcePorts
@@ -39,7 +40,8 @@ func enterHost(name, link string, addresses []netip.Addr, ports *sourcePorts) (*
 		return nil, err
 	}
 	defer func() { _ = namespace.Close() }()
-	h := &Host{Name: name, Addresses: addresses, link: link, tasks: make(chan func()), done: make(chan struct{}), ports: ports}
+	h := &Host{Name: name, Addresses: addresses, link: link, tasks: make(chan func()), ports: ports}
+	h.detached, h.done = make(chan struct{}), make(chan struct{})
 	entered := make(chan error)
 	go func() {
 		defer close(h.done)
@@ -50,8 +52,13 @@ func enterHost(name, link string, addresses []netip.Addr, ports *sourcePorts) (*
 		if err != nil {
 			return
 		}
-		for task := range h.tasks {
-			task()
+		for {
+			select {
+			case task := <-h.tasks:
+				task()
+			case <-h.detached:
+				return
+			}
 		}
 	}()
 	return h, <-entered
@@ -59,14 +66,21 @@ func enterHost(name, link string, addresses []netip.Addr, ports *sourcePorts) (*
 
 // inside runs a task, which must not wait, in the host's namespace. Sockets that it opens stay there.
 func (h *Host) inside(task func() error) error {
+	if h.tasks == nil {
+		return fmt.Errorf("%s can only be called", h.Name)
+	}
 	var err error
 	finished := make(chan struct{})
-	h.tasks <- func() {
+	select {
+	case h.tasks <- func() {
 		err = task()
 		close(finished)
+	}:
+		<-finished
+		return err
+	case <-h.detached:
+		return fmt.Errorf("%s is not on the network any more", h.Name)
 	}
-	<-finished
-	return err
 }
 
 // Address returns the host's address of the family of another; the zero address when it has none.
@@ -89,7 +103,7 @@ func (h *Host) Detach(ctx context.Context) error {
 	for _, s := range servers {
 		errs = append(errs, s.Close())
 	}
-	close(h.tasks)
+	close(h.detached)
 	<-h.done
 	errs = append(errs, run(ctx, "", "ip", "link", "delete", h.link), run(ctx, "", "ip", "netns", "delete", h.link))
 	if err := errors.Join(errs...); err != nil {

@@ -2,6 +2,7 @@ package testbed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 
@@ -32,7 +33,7 @@ func (c *Cluster) RunPod(ctx context.Context, pod *corev1.Pod) (*Host, error) {
 		pod.Spec.Containers[i].Image = "example.com/image"
 	}
 	if err := c.Client.Create(ctx, pod); err != nil {
-		return nil, fmt.Errorf("run pod %s: %w", host.Name, err)
+		return nil, errors.Join(fmt.Errorf("run pod %s: %w", host.Name, err), host.Detach(ctx))
 	}
 	pod.Status = corev1.PodStatus{
 		Phase: corev1.PodRunning, PodIP: addresses[0].String(), HostIP: NodeAddresses()[0].String(),
@@ -48,7 +49,7 @@ func (c *Cluster) RunPod(ctx context.Context, pod *corev1.Pod) (*Host, error) {
 		})
 	}
 	if err := c.Client.Status().Update(ctx, pod); err != nil {
-		return nil, fmt.Errorf("run pod %s: %w", host.Name, err)
+		return nil, errors.Join(fmt.Errorf("run pod %s: %w", host.Name, err), host.Detach(ctx))
 	}
 	return host, nil
 }

@@ -1,6 +1,7 @@
 package testbed
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -48,6 +49,8 @@ const enforcersTable = "inet kube-network-policies"
 // enforcer cannot touch it.
 func ownEnforcersTable(ctx context.Context) error {
 	owner := exec.CommandContext(context.WithoutCancel(ctx), "nft", "-i")
+	var said bytes.Buffer
+	owner.Stdout, owner.Stderr = &said, &said
 	commands, err := owner.StdinPipe()
 	if err != nil {
 		return err
@@ -56,22 +59,31 @@ func ownEnforcersTable(ctx context.Context) error {
 		return err
 	}
 	// It ends with its input, which stays open as long as somebody waits for it.
-	go func() { _ = owner.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		_ = owner.Wait()
+		close(ended)
+	}()
 	if _, err := fmt.Fprintf(commands, "add table %s { flags owner; }\n", enforcersTable); err != nil {
 		return err
 	}
+	var listed error
 	err = wait.PollUntilContextTimeout(ctx, 10*time.Millisecond, 10*time.Second, true, func(context.Context) (bool, error) {
-		return run(ctx, "list table "+enforcersTable, "nft", "-f", "-") == nil, nil
+		listed = run(ctx, "list table "+enforcersTable, "nft", "-f", "-")
+		return listed == nil, nil
 	})
-	if err != nil {
-		return fmt.Errorf("keep the table %s from the enforcer: %w", enforcersTable, err)
+	if err == nil {
+		return nil
 	}
-	return nil
+	err = errors.Join(err, listed, commands.Close())
+	<-ended
+	return fmt.Errorf("keep the nftables table %s from the enforcer, which takes Linux 5.12 and nftables 0.9.9 or later: %w: %s",
+		enforcersTable, err, strings.TrimSpace(said.String()))
 }
 
-// Judged is how many packets the kernel has handed to the enforcer so far, and how many of those it had to drop because the
-// enforcer did not take them.
-type Judged struct{ Packets, Lost uint64 }
+// Judged is how many packets the kernel has handed to the enforcer so far, how many of those still wait for its verdict, and how many
+// it had to drop because the enforcer did not take them.
+type Judged struct{ Packets, Waiting, Lost uint64 }
 
 // judged reads the state of the queue; an error when nobody takes packets from it.
 func judged() (Judged, error) {
@@ -87,13 +99,13 @@ func judged() (Judged, error) {
 		if len(fields) < 8 || fields[0] != queue {
 			continue
 		}
-		var numbers [3]uint64
-		for i, field := range fields[5:8] {
+		var numbers [6]uint64
+		for i, field := range fields[2:8] {
 			n, convErr := strconv.ParseUint(field, 10, 64)
 			err = errors.Join(err, convErr)
 			numbers[i] = n
 		}
-		return Judged{Packets: numbers[2], Lost: numbers[0] + numbers[1]}, err
+		return Judged{Packets: numbers[5], Waiting: numbers[0], Lost: numbers[3] + numbers[4]}, err
 	}
 	return Judged{}, fmt.Errorf("nobody takes packets from queue %s", queue)
 }

@@ -17,10 +17,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// insideVariable is set for the program that runs inside, to the file descriptor on which it says whether the sandbox is ready.
+// insideVariable is set for the program that runs inside: to what it is there for.
 const insideVariable = "FIREBREAK_SANDBOX"
 
-// readyDescriptor is the first of the files that a program gets besides its standard ones.
+const (
+	// toRun is to do what the program is for, and toTry is to end as soon as the sandbox is ready.
+	toRun = "run"
+	toTry = "try"
+)
+
+// readyDescriptor is the file descriptor on which the program inside says what the sandbox lacks: the first besides the standard ones.
 const readyDescriptor = 3
 
 // programs returns what a testbed calls, with the Debian package of each.
@@ -28,12 +34,12 @@ func programs() map[string]string {
 	return map[string]string{"ip": "iproute2", "iptables": "iptables", "ip6tables": "iptables", "nft": "nftables", "mount": "mount"}
 }
 
-// Inside says whether this program runs in a sandbox.
-func Inside() bool { return os.Getenv(insideVariable) != "" }
+// Inside says whether this program runs in a sandbox: as the first of its PID namespace.
+func Inside() bool { return os.Getenv(insideVariable) != "" && os.Getpid() == 1 }
 
-// Possible returns an error that says what there is to do when a sandbox is not to be had: by who asks, or for want of a program.
-// Whether the kernel can do what it takes, Enter will see.
-func Possible() error {
+// Possible makes a sandbox and throws it away. When that fails, the error says what this machine lacks, or what there is to do. The
+// program inside must call Furnish.
+func Possible(ctx context.Context) error {
 	if os.Geteuid() != 0 {
 		return errors.New("network namespaces need root")
 	}
@@ -47,15 +53,14 @@ func Possible() error {
 		slices.Sort(missing)
 		return fmt.Errorf("programs are missing: on Debian, apt-get install %s", strings.Join(missing, " "))
 	}
-	return nil
+	_, err := enter(ctx, toTry)
+	return err
 }
 
-// Enter runs this program again, with its arguments, in a sandbox, and returns its exit code. When it fails, the error says what
-// this machine lacks, and nothing has run.
-func Enter(ctx context.Context) (int, error) {
-	if err := Possible(); err != nil {
-		return 0, err
-	}
+// Enter runs this program again, with its arguments, in a sandbox, and returns its exit code. When it fails, nothing has run.
+func Enter(ctx context.Context) (int, error) { return enter(ctx, toRun) }
+
+func enter(ctx context.Context, purpose string) (int, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return 0, err
@@ -71,7 +76,7 @@ func Enter(ctx context.Context) (int, error) {
 	cmd := exec.CommandContext(ctx, self, os.Args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.ExtraFiles = []*os.File{ready}
-	cmd.Env = append(os.Environ(), insideVariable+"=1")
+	cmd.Env = append(os.Environ(), insideVariable+"="+purpose)
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWPID,
 		Pdeathsig:  syscall.SIGKILL,
@@ -110,6 +115,9 @@ func Furnish(ctx context.Context) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	if os.Getenv(insideVariable) == toTry {
+		os.Exit(0)
+	}
 }
 
 func furnish(ctx context.Context) error {
@@ -124,6 +132,24 @@ func furnish(ctx context.Context) error {
 			return err
 		}
 	}
+	node := "link set lo up\n"
+	for _, a := range NodeAddresses() {
+		node += fmt.Sprintf("addr add %s dev lo nodad\n", a)
+	}
+	if err := run(ctx, node, "ip", "-batch", "-"); err != nil {
+		return err
+	}
+	// First the rules: with them the kernel loads what some of the parameters are of.
+	if err := queuePackets(ctx); err != nil {
+		return err
+	}
+	return setParameters()
+}
+
+func setParameters() error {
+	if _, err := os.Stat("/proc/sys/net/ipv6"); err != nil {
+		return errors.New("this kernel has no IPv6, or it is disabled")
+	}
 	for setting, value := range map[string]string{
 		"net/ipv4/ip_forward":             "1",
 		"net/ipv4/conf/all/rp_filter":     "0",
@@ -137,12 +163,5 @@ func furnish(ctx context.Context) error {
 			return fmt.Errorf("set a kernel parameter of the sandbox: %w", err)
 		}
 	}
-	node := "link set lo up\n"
-	for _, a := range NodeAddresses() {
-		node += fmt.Sprintf("addr add %s dev lo nodad\n", a)
-	}
-	if err := run(ctx, node, "ip", "-batch", "-"); err != nil {
-		return err
-	}
-	return queuePackets(ctx)
+	return nil
 }

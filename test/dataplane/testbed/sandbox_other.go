@@ -11,10 +11,10 @@ import (
 func Inside() bool { return false }
 
 // Possible returns an error that says why a sandbox is not to be had.
-func Possible() error { return errors.New("network namespaces need Linux") }
+func Possible(context.Context) error { return errors.New("network namespaces need Linux") }
 
 // Enter fails as Possible does.
-func Enter(context.Context) (int, error) { return 0, Possible() }
+func Enter(ctx context.Context) (int, error) { return 0, Possible(ctx) }
 
 // Furnish does nothing: nobody comes here.
 func Furnish(context.Context) {}

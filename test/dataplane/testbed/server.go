@@ -2,7 +2,6 @@ package testbed
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -67,11 +66,10 @@ func (h *Host) listenTCP(ctx context.Context, port int32) error {
 	go func() {
 		for {
 			conn, err := listener.Accept()
-			if errors.Is(err, net.ErrClosed) {
-				return
-			}
 			if err != nil {
-				continue // The client has gone already.
+				// Who calls now is refused, which is an error, instead of getting no answer, as if that were denied.
+				_ = listener.Close()
+				return
 			}
 			go func() {
 				// Whoever asked sees it when the answer does not arrive.

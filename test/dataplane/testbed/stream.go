@@ -9,7 +9,7 @@ import (
 
 // Attempt is one connection of a stream.
 type Attempt struct {
-	// At is when it was begun, and Took how long its answer took.
+	// At is when it was begun, and Took how long its answer took, or was waited for.
 	At   time.Time
 	Took time.Duration
 	// Passed says that it was answered, and Lost that a packet was sent in vain, whether or not it was.
@@ -54,10 +54,9 @@ func (s *Stream) run(ctx context.Context, every, patience time.Duration) {
 }
 
 func (s *Stream) attempt(ctx context.Context, patience time.Duration) {
-	at := time.Now()
 	answer, err := s.Flow.Open(ctx, patience)
 	passed := answer.By != ""
-	a := Attempt{At: at, Took: time.Since(at), Passed: passed, Lost: answer.Lost || !passed}
+	a := Attempt{At: answer.Begun, Took: time.Since(answer.Begun), Passed: passed, Lost: answer.Lost || !passed}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.attempts = append(s.attempts, a)
@@ -78,4 +77,22 @@ func (s *Stream) Stop() ([]Attempt, error) {
 	s.stop()
 	<-s.finished
 	return s.SoFar(), errors.Join(s.errs...)
+}
+
+// Span returns for how long connections passed: from when the first was begun that did to when the last was, and how many did.
+func Span(attempts []Attempt) (span time.Duration, passed int) {
+	var first, last time.Time
+	for _, a := range attempts {
+		if !a.Passed {
+			continue
+		}
+		passed++
+		if first.IsZero() || a.At.Before(first) {
+			first = a.At
+		}
+		if a.At.After(last) {
+			last = a.At
+		}
+	}
+	return last.Sub(first), passed
 }
