@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -22,11 +23,49 @@ import (
 // recoveredWithin is how long the operator has after its last crash, or after a change when it did not crash.
 const recoveredWithin = 30 * time.Second
 
-// step is a change of a scenario's profile: its spec from then on, in YAML; empty deletes the profile.
+// step is a change of a scenario's profile: its spec from then on, in YAML, in which NAMESPACE stands for that of
+// the scenario; empty deletes the profile.
 type step struct{ name, spec string }
 
-// steps returns the scenario, in order.
-func steps() []step {
+// story is what a scenario does.
+type story struct {
+	name  string
+	steps []step
+	// newProfile makes a profile without spec for a namespace.
+	newProfile func(namespace string) client.Object
+	// deletesInOrder: nobody but the operator deletes the policies. Those of a deleted SegmentationProfile the garbage
+	// collector deletes, too, which knows no order.
+	deletesInOrder bool
+}
+
+func stories() []story {
+	return []story{
+		{
+			name:  "a SegmentationProfile that is created, changed and deleted",
+			steps: changes(),
+			newProfile: func(namespace string) client.Object {
+				return &v1alpha1.SegmentationProfile{ObjectMeta: metav1.ObjectMeta{Name: "shop", Namespace: namespace}}
+			},
+		},
+		{
+			name: "a ClusterSegmentationProfile that is created and deleted",
+			steps: []step{{"create", `
+dns: None
+namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: NAMESPACE}}
+tiers:
+- {name: web, podSelector: {matchLabels: {app: web}}, ports: [{port: 8080}]}
+- {name: db, podSelector: {matchLabels: {app: db}}, ports: [{port: 5432}]}
+allow: [{name: web-db, from: [{tier: web}], to: [{tier: db}]}]`}, {"delete", ""}},
+			newProfile: func(string) client.Object {
+				return &v1alpha1.ClusterSegmentationProfile{ObjectMeta: metav1.ObjectMeta{Name: "shop"}}
+			},
+			deletesInOrder: true,
+		},
+	}
+}
+
+// changes returns the life of a profile with three tiers, in order.
+func changes() []step {
 	threeTiers := func(api, app string, dbPort int, more string) string {
 		return fmt.Sprintf(`
 dns: None
@@ -65,9 +104,11 @@ type state struct {
 
 // scenario is one run of the steps on a profile in a namespace of its own.
 type scenario struct {
-	operator *mortal
-	profile  *v1alpha1.SegmentationProfile
-	trace    *trace
+	story     story
+	namespace string
+	operator  *mortal
+	profile   client.Object
+	trace     *trace
 	// states are those after each step.
 	states []state
 	// worst is the longest time from the last crash, or the change, to the state of the reference.
@@ -78,24 +119,19 @@ type scenario struct {
 
 var lastNamespace int
 
-func newScenario(ctx context.Context, operator *mortal) *scenario {
+func newScenario(ctx context.Context, story story, operator *mortal) *scenario {
 	GinkgoHelper()
 	lastNamespace++
-	namespace := fmt.Sprintf("scenario-%d", lastNamespace)
-	Expect(k8s.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})).To(Succeed())
-	return &scenario{
-		operator: operator,
-		profile:  &v1alpha1.SegmentationProfile{ObjectMeta: metav1.ObjectMeta{Name: "shop", Namespace: namespace}},
-		trace:    record(ctx, namespace),
-	}
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("scenario-%d", lastNamespace)}}
+	Expect(k8s.Create(ctx, ns)).To(Succeed())
+	return &scenario{story: story, namespace: ns.Name, operator: operator, profile: story.newProfile(ns.Name), trace: record(ctx, ns.Name)}
 }
 
 // run makes the steps one after the other. With a reference, each must lead to the same state as there; without one, to one
-// that is ready and stays. After every write the invariant must hold, the deletion excepted: in which order the policies of
-// a deleted profile go is up to the garbage collector, too, which knows none.
+// that is ready and stays. After every write the invariant must hold.
 func (s *scenario) run(ctx context.Context, reference *scenario) {
 	GinkgoHelper()
-	for i, next := range steps() {
+	for i, next := range s.story.steps {
 		began := time.Now()
 		s.change(ctx, next)
 		settled := func() (bool, error) {
@@ -120,7 +156,11 @@ func (s *scenario) run(ctx context.Context, reference *scenario) {
 			Consistently(settled, "1500ms").Should(BeTrue(), next.name)
 		}
 		s.states = append(s.states, s.state(ctx))
-		if writes := s.trace.take(ctx); next.spec != "" {
+		writes := s.trace.take(ctx)
+		for _, w := range writes {
+			GinkgoWriter.Printf("%s, %s: %s\n", s.namespace, next.name, w.what)
+		}
+		if next.spec != "" || s.story.deletesInOrder {
 			s.trace.expectNothingLostOrOpened(writes, next.name)
 			s.checked += len(writes)
 		}
@@ -141,13 +181,16 @@ func (s *scenario) change(ctx context.Context, next step) {
 		return
 	}
 	spec := map[string]any{}
-	Expect(yaml.UnmarshalStrict([]byte(next.spec), &spec)).To(Succeed())
-	if s.profile.UID == "" {
-		Expect(yaml.UnmarshalStrict([]byte(next.spec), &s.profile.Spec)).To(Succeed())
+	Expect(yaml.UnmarshalStrict([]byte(strings.ReplaceAll(next.spec, "NAMESPACE", s.namespace)), &spec)).To(Succeed())
+	whole := map[string]any{"spec": spec}
+	if s.profile.GetUID() == "" {
+		text, err := json.Marshal(whole)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(yaml.UnmarshalStrict(text, s.profile)).To(Succeed())
 		Expect(k8s.Create(ctx, s.profile)).To(Succeed())
 		return
 	}
-	patch, err := json.Marshal(map[string]any{"spec": spec})
+	patch, err := json.Marshal(whole)
 	Expect(err).NotTo(HaveOccurred())
 	Expect(k8s.Patch(ctx, s.profile, client.RawPatch("application/merge-patch+json", patch))).To(Succeed())
 }
@@ -156,24 +199,35 @@ func (s *scenario) state(ctx context.Context) state {
 	GinkgoHelper()
 	out := state{policies: map[string]string{}}
 	var list networkingv1.NetworkPolicyList
-	Expect(k8s.List(ctx, &list, client.InNamespace(s.profile.Namespace))).To(Succeed())
+	Expect(k8s.List(ctx, &list, client.InNamespace(s.namespace))).To(Succeed())
 	for _, p := range list.Items {
 		text, err := json.Marshal(p.Spec)
 		Expect(err).NotTo(HaveOccurred())
 		out.policies[p.Labels[v1alpha1.LabelTier]] += string(text)
 	}
-	var profile v1alpha1.SegmentationProfile
-	err := k8s.Get(ctx, client.ObjectKeyFromObject(s.profile), &profile)
-	if client.IgnoreNotFound(err) == nil && err != nil {
+	profile := s.story.newProfile(s.namespace)
+	err := k8s.Get(ctx, client.ObjectKeyFromObject(profile), profile)
+	if apierrors.IsNotFound(err) {
 		out.ready = "gone"
 		return out
 	}
 	Expect(err).NotTo(HaveOccurred())
-	if c := meta.FindStatusCondition(profile.Status.Conditions, "Ready"); c != nil && c.ObservedGeneration == profile.Generation {
+	status := statusOf(profile)
+	if c := meta.FindStatusCondition(status.Conditions, "Ready"); c != nil && c.ObservedGeneration == profile.GetGeneration() {
 		out.ready = string(c.Status) + "/" + c.Reason
 	}
-	if profile.Status.Drift != nil {
-		out.corrections = profile.Status.Drift.Corrections
+	if status.Drift != nil {
+		out.corrections = status.Drift.Corrections
 	}
 	return out
+}
+
+func statusOf(profile client.Object) v1alpha1.ProfileStatus {
+	GinkgoHelper()
+	if p, ok := profile.(*v1alpha1.ClusterSegmentationProfile); ok {
+		return p.Status
+	}
+	p, ok := profile.(*v1alpha1.SegmentationProfile)
+	Expect(ok).To(BeTrue())
+	return p.Status
 }
