@@ -118,17 +118,29 @@ func BuildManagerOf(ctx context.Context, commit string) (string, error) {
 	if output, err := checkout.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("get the sources of %s: %w\n%s", commit, err, output)
 	}
-	// It gets its name when it is complete.
-	unfinished := binary + ".unfinished"
-	build := exec.CommandContext(ctx, "go", append(args, "-o", unfinished, "./cmd/manager")...)
-	build.Dir = source
-	if output, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the operator of %s: %w\n%s", commit, err, output)
-	}
-	if err := os.Rename(unfinished, binary); err != nil {
-		return "", fmt.Errorf("keep the operator of %s: %w", commit, err)
+	if err := buildWhole(ctx, source, binary, args); err != nil {
+		return "", fmt.Errorf("build the operator of %s: %w", commit, err)
 	}
 	return binary, nil
+}
+
+// buildWhole builds the operator from its sources with arguments of go. The binary gets its name when it is complete, so that
+// builds side by side, each of which has a file of its own until then, do not meet.
+func buildWhole(ctx context.Context, source, binary string, args []string) error {
+	unfinished, err := os.CreateTemp(filepath.Dir(binary), filepath.Base(binary)+".*.unfinished")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(unfinished.Name()) }()
+	if err := unfinished.Close(); err != nil {
+		return err
+	}
+	build := exec.CommandContext(ctx, "go", append(args, "-o", unfinished.Name(), "./cmd/manager")...)
+	build.Dir = source
+	if output, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, output)
+	}
+	return os.Rename(unfinished.Name(), binary)
 }
 
 // StartManager builds and starts the operator. The process outlives ctx: whoever starts it calls Stop or Kill.
