@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
+	"sync"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -25,39 +26,74 @@ var _ = Describe("A pod that talks to the API server", func() {
 		port := apiServerPort()
 		ways := []string{"10.96.0.1:443", netip.AddrPortFrom(testbed.NodeAddresses()[0], uint16(port)).String()}
 		other := listenOnNode(ctx)
-		connects := func(pod *testbed.Host) error {
-			ctx, cancel := context.WithTimeout(ctx, unanswered)
-			defer cancel()
-			conn, err := pod.DialContext(ctx, "tcp", other)
-			if err == nil {
-				err = conn.Close()
-			}
-			return err
-		}
 		for _, pod := range []*testbed.Host{controller, worker} {
 			for _, address := range ways {
 				Eventually(func() error { return askVersion(ctx, pod, address) }).Should(Succeed(), "%s > %s", pod.Name, address)
 			}
-			Eventually(func() error { return connects(pod) }).Should(Succeed(), "%s > %s", pod.Name, other)
+			Eventually(func() error { return connect(ctx, pod, other) }).Should(Succeed(), "%s > %s", pod.Name, other)
 		}
 
 		newProfile(ctx, team, "operator", `
 tiers: [{name: controller, podSelector: {matchLabels: {app: controller}}}, {name: worker, podSelector: {matchLabels: {app: worker}}}]
 allow: [{name: watch, from: [{tier: controller}], to: [{kubeAPIServer: {}}]}]
 `)
+		calls := []call{{worker, other}, {controller, other}}
 		for _, address := range ways {
-			Eventually(func() error { return askVersion(ctx, worker, address) }).Should(MatchError(context.DeadlineExceeded), "%s > %s", worker.Name, address)
-			Eventually(func() error { return askVersion(ctx, controller, address) }).Should(Succeed(), "%s > %s", controller.Name, address)
+			calls = append(calls, call{worker, address})
 		}
-		for _, pod := range []*testbed.Host{controller, worker} {
-			Eventually(func() error { return connects(pod) }).Should(MatchError(context.DeadlineExceeded), "%s > %s", pod.Name, other)
-		}
+		Eventually(func(g Gomega) {
+			for range denials {
+				for _, address := range ways {
+					g.Expect(askVersion(ctx, controller, address)).To(Succeed(), "%s > %s", controller.Name, address)
+				}
+				expectDenied(ctx, g, calls)
+			}
+		}).Should(Succeed())
 		flows := testbed.Between([]*testbed.Host{controller, worker}, []*testbed.Host{cluster.Node()}, testbed.TCP(port))
 		allowed, undecidable := foretold(ctx, flows)
 		Expect(allowed).To(HaveExactElements(flows[0].String()), "what the evaluator says will pass")
 		Expect(undecidable).To(BeEmpty())
 	})
 })
+
+// denials is how often in a row a connection must be denied that a profile denies, beside one that it allows.
+const denials = 3
+
+// call is a connection of a pod to an address and port.
+type call struct {
+	from    *testbed.Host
+	address string
+}
+
+// expectDenied expects that none of some connections, begun together, is made, and that the enforcer has judged each.
+func expectDenied(ctx context.Context, g Gomega, calls []call) {
+	before, err := cluster.Judged()
+	g.Expect(err).NotTo(HaveOccurred())
+	errs := make([]error, len(calls))
+	var all sync.WaitGroup
+	for i, c := range calls {
+		all.Go(func() { errs[i] = connect(ctx, c.from, c.address) })
+	}
+	all.Wait()
+	for i, c := range calls {
+		g.Expect(errs[i]).To(MatchError(context.DeadlineExceeded), "%s > %s", c.from.Name, c.address)
+	}
+	after, err := cluster.Judged()
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(after.Packets-before.Packets).To(BeNumerically(">=", len(calls)), "packets that were judged")
+	g.Expect(after.Lost).To(Equal(before.Lost), "packets that were judged by nobody")
+}
+
+// connect opens a TCP connection and says nothing over it.
+func connect(ctx context.Context, from *testbed.Host, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, unanswered)
+	defer cancel()
+	conn, err := from.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
 
 // unanswered is how long a connection is waited for that nobody may answer. Whoever answers does so in milliseconds; a packet
 // that was lost is sent again after a second.

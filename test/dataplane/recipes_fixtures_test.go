@@ -77,17 +77,20 @@ func (s *recipeShop) policy(file string) *networkingv1.NetworkPolicy {
 	return p
 }
 
+// apply creates policies, which are deleted when the spec ends.
 func (s *recipeShop) apply(ctx context.Context, files ...string) {
 	GinkgoHelper()
 	for _, file := range files {
-		Expect(cluster.Client.Create(ctx, s.policy(file))).To(Succeed())
+		create(ctx, s.policy(file))
 	}
 }
 
+// remove deletes policies, which are there again when the spec has ended.
 func (s *recipeShop) remove(ctx context.Context, files ...string) {
 	GinkgoHelper()
 	for _, file := range files {
-		Expect(cluster.Client.Delete(ctx, s.policy(file))).To(Succeed())
+		deleteNow(ctx, s.policy(file))
+		DeferCleanup(func(ctx SpecContext) { Expect(cluster.Client.Create(ctx, s.policy(file))).To(Succeed()) })
 	}
 }
 
@@ -112,9 +115,13 @@ func (s *recipeShop) applyProfile(ctx context.Context) *v1alpha1.SegmentationPro
 	return p
 }
 
-// labelNamespace sets the label "name" of a namespace to a value in JSON.
-func (s *recipeShop) labelNamespace(ctx context.Context, namespace, value string) {
+// labelNamespace sets the label "name" of a namespace to monitoring, until the spec ends.
+func (s *recipeShop) labelNamespace(ctx context.Context, namespace string) {
 	GinkgoHelper()
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
-	Expect(cluster.Client.Patch(ctx, ns, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"name":`+value+`}}}`)))).To(Succeed())
+	set := func(ctx context.Context, value string) error {
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
+		return cluster.Client.Patch(ctx, ns, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"name":`+value+`}}}`)))
+	}
+	Expect(set(ctx, `"monitoring"`)).To(Succeed())
+	DeferCleanup(func(ctx SpecContext) { Expect(set(ctx, `null`)).To(Succeed()) })
 }

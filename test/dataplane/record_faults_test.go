@@ -31,6 +31,9 @@ func TestARecordNamesWhatWentWrongAndWhen(t *testing.T) {
 		"it is closed late":    {closing, func(ms int) bool { return ms < 1100 }, []string{"a > b (allowed before, denied after): 1 of 19 passed after the change: 600ms after the change was complete"}},
 		"it is closed early":   {closing, func(ms int) bool { return ms < -200 }, []string{"a > b (allowed before, denied after): 1 of 19 did not pass before the change: 200ms before the change began"}},
 		"it is opened in time": {opening, func(ms int) bool { return ms > 300 }, []string{}},
+		"it is opened late":    {opening, func(ms int) bool { return ms > 1000 }, []string{"a > b (denied before, allowed after): 1 of 19 did not pass after the change: 600ms after the change was complete"}},
+		"it is closed again":   {opening, func(ms int) bool { return ms > 0 && ms != 300 }, []string{"a > b (denied before, allowed after): 1 of 19 did not pass once more after the switch: 300ms after the change began, 100ms before it was complete"}},
+		"it is opened early":   {opening, func(ms int) bool { return ms > -300 }, []string{"a > b (denied before, allowed after): 1 of 19 passed before the change: 200ms before the change began"}},
 	} {
 		r := record{begun: begun, complete: begun.Add(400 * time.Millisecond), flows: []observed{{"a > b", c.fate, attempts(c.passes)}}}
 		if got := r.faults(); !slices.Equal(got, c.want) {

@@ -30,8 +30,8 @@ const (
 type record struct {
 	begun, complete time.Time
 	flows           []observed
-	// dropped is how many packets the enforcer did not take, so that nobody judged them.
-	dropped uint64
+	// unjudged is how many packets were judged by nobody: the enforcer did not take them, or they were not sent to it.
+	unjudged uint64
 }
 
 // observed are the connections of one flow.
@@ -136,8 +136,8 @@ func (r record) figures() string {
 	if last := r.lastOfOld(); !last.IsZero() {
 		text += "; the last one of the old state " + r.relative(last)
 	}
-	if r.dropped > 0 {
-		text += fmt.Sprintf("; proves nothing, for %d packets were judged by nobody", r.dropped)
+	if r.unjudged > 0 {
+		text += fmt.Sprintf("; proves nothing, for %d packets were judged by nobody", r.unjudged)
 	}
 	return text
 }
