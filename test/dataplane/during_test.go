@@ -95,8 +95,8 @@ func observe(ctx context.Context, t traffic, change func()) record {
 	Expect(err).NotTo(HaveOccurred())
 	r.unjudged = after.Lost - before.Lost
 	// The first packet of each connection goes to the enforcer, if the rules say so that send it there.
-	if judged := after.Packets - before.Packets; judged < opened {
-		r.unjudged += opened - judged
+	if wanted := before.Packets + opened + after.Waiting; after.Packets < wanted {
+		r.unjudged += wanted - after.Packets
 	}
 	return r
 }
