@@ -21,14 +21,7 @@ type place struct {
 func expectFindings(ctx context.Context, profile client.Object, wanted ...place) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
-		g.Expect(cluster.Client.Get(ctx, client.ObjectKeyFromObject(profile), profile)).To(Succeed())
-		var findings []v1alpha1.Finding
-		switch p := profile.(type) {
-		case *v1alpha1.SegmentationProfile:
-			findings = p.Status.Findings
-		case *v1alpha1.ClusterSegmentationProfile:
-			findings = p.Status.Findings
-		}
+		findings := status(ctx, g, profile).Findings
 		places := []place{}
 		wanted := append([]place{{Code: v1alpha1.CodeNotEnforced}}, wanted...)
 		for _, f := range findings {

@@ -119,19 +119,22 @@ func patchSpec(ctx context.Context, profile client.Object, fields string) {
 func expectReady(ctx context.Context, profile client.Object) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
-		g.Expect(cluster.Client.Get(ctx, client.ObjectKeyFromObject(profile), profile)).To(Succeed())
-		var conditions []metav1.Condition
-		switch p := profile.(type) {
-		case *v1alpha1.SegmentationProfile:
-			conditions = p.Status.Conditions
-		case *v1alpha1.ClusterSegmentationProfile:
-			conditions = p.Status.Conditions
-		}
-		ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
+		ready := meta.FindStatusCondition(status(ctx, g, profile).Conditions, v1alpha1.ConditionReady)
 		g.Expect(ready).NotTo(BeNil())
 		g.Expect(ready.ObservedGeneration).To(Equal(profile.GetGeneration()))
 		g.Expect(ready.Status).To(Equal(metav1.ConditionTrue), ready.Message)
 	}).Should(Succeed(), "%s is ready", profile.GetName())
+}
+
+// status returns the live status of a profile of either kind.
+func status(ctx context.Context, g Gomega, profile client.Object) v1alpha1.ProfileStatus {
+	g.Expect(cluster.Client.Get(ctx, client.ObjectKeyFromObject(profile), profile)).To(Succeed())
+	if p, ok := profile.(*v1alpha1.ClusterSegmentationProfile); ok {
+		return p.Status
+	}
+	p, ok := profile.(*v1alpha1.SegmentationProfile)
+	g.Expect(ok).To(BeTrue(), "%T is a profile", profile)
+	return p.Status
 }
 
 // readSample reads an object from config/samples.

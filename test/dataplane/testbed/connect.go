@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,8 +15,6 @@ import (
 type Answer struct {
 	// By is the name of who answered; empty when nobody did.
 	By string
-	// Source is the address that the answering host was asked from.
-	Source netip.AddrPort
 	// Lost says that packets had to be sent again although somebody answered in the end.
 	Lost bool
 	// Begun is when the connection was begun.
@@ -55,11 +52,7 @@ func (h *Host) Open(ctx context.Context, protocol corev1.Protocol, to netip.Addr
 	if err != nil {
 		return a, h.unanswered(to, err)
 	}
-	name, source, _ := strings.Cut(string(answer[:n]), " ")
-	a.By = name
-	if a.Source, err = netip.ParseAddrPort(source); err != nil {
-		return a, fmt.Errorf("%s answered %q, which no host of this testbed says", to, answer[:n])
-	}
+	a.By = string(answer[:n])
 	if protocol == corev1.ProtocolTCP {
 		a.Lost = resent(conn)
 	}

@@ -7,8 +7,11 @@
 //
 //	func TestMain(m *testing.M) {
 //		if testbed.Inside() {
+//			testbed.Furnish(ctx)
 //			os.Exit(m.Run())
 //		}
+//		err := testbed.Possible(ctx) // says what this machine lacks
+//		...
 //		code, err := testbed.Enter(ctx) // runs this test binary once more, inside
 //		...
 //	}

@@ -88,11 +88,11 @@ func (c *Cluster) Passing(ctx context.Context, flows []Flow) ([]string, error) {
 		return nil, err
 	}
 	after, err := c.Judged()
-	switch judged := after.Packets - before.Packets; {
+	switch handed := after.Packets - before.Packets; {
 	case err != nil:
 		return nil, err
-	case judged-after.Waiting < opened:
-		return nil, fmt.Errorf("%d packets were judged, of %d connections", judged-after.Waiting, opened)
+	case handed < opened+after.Waiting:
+		return nil, fmt.Errorf("of %d connections, %d packets were handed to the enforcer, and %d wait for its verdict", opened, handed, after.Waiting)
 	case after.Lost > before.Lost:
 		return nil, fmt.Errorf("%d packets were lost on the way to the enforcer", after.Lost-before.Lost)
 	}

@@ -24,8 +24,7 @@ func UDP(number int32) Port { return Port{corev1.ProtocolUDP, number} }
 // String returns the port as in 8080/TCP.
 func (p Port) String() string { return fmt.Sprintf("%d/%s", p.Number, p.Protocol) }
 
-// Listen makes the host answer everybody on ports, on all its addresses, with its own name and the address that it was asked
-// from.
+// Listen makes the host answer everybody on ports, on all its addresses, with its own name.
 func (h *Host) Listen(ctx context.Context, ports ...Port) error {
 	for _, p := range ports {
 		var err error
@@ -50,9 +49,6 @@ func (h *Host) keep(server closer) {
 	h.servers = append(h.servers, server)
 }
 
-// answer is what a host says to whom asks it.
-func (h *Host) answer(from net.Addr) []byte { return []byte(h.Name + " " + from.String()) }
-
 func (h *Host) listenTCP(ctx context.Context, port int32) error {
 	var listener net.Listener
 	err := h.inside(func() (err error) {
@@ -74,7 +70,7 @@ func (h *Host) listenTCP(ctx context.Context, port int32) error {
 			go func() {
 				// Whoever asked sees it when the answer does not arrive.
 				_, _ = conn.Read(make([]byte, 1))
-				_, _ = conn.Write(h.answer(conn.RemoteAddr()))
+				_, _ = conn.Write([]byte(h.Name))
 				_ = conn.Close()
 			}()
 		}
@@ -101,7 +97,7 @@ func (h *Host) listenUDP(ctx context.Context, port int32) error {
 				if err != nil {
 					return
 				}
-				_, _ = server.WriteTo(h.answer(from), from)
+				_, _ = server.WriteTo([]byte(h.Name), from)
 			}
 		}()
 	}

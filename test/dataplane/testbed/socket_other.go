@@ -11,8 +11,8 @@ import (
 
 // Without a sandbox there is nothing to connect.
 
-func enterNamespace(*os.File) error { return Possible() }
+func enterNamespace(*os.File) error { return errNeedsLinux }
 
-func (h *Host) socket(corev1.Protocol, netip.AddrPort) (*os.File, error) { return nil, Possible() }
+func (h *Host) socket(corev1.Protocol, netip.AddrPort) (*os.File, error) { return nil, errNeedsLinux }
 
 func resent(*os.File) bool { return true }
