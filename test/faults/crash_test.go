@@ -7,6 +7,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"firebreak.dev/firebreak/test/faults/account"
 	"firebreak.dev/firebreak/test/faults/proxy"
 )
 
@@ -62,7 +63,7 @@ func crashesIn(story story) {
 		reference.run(ctx, nil)
 		writes = before.Counts()["write"] - earlier
 		Expect(writes).To(BeNumerically(">=", reference.checked), "%v", before.Acts())
-		AddReportEntry("measured", fmt.Sprintf("without a crash, %d writes; %d writes of policies checked", writes, reference.checked))
+		AddReportEntry(account.EntryName, account.Account{Test: "no crash, " + story.name, Writes: reference.checked, Note: fmt.Sprintf("%d writes in all", writes)})
 	})
 
 	// crash runs the scenario with crashes, and returns how many there were.
@@ -81,22 +82,20 @@ func crashesIn(story story) {
 		It("gets there all the same, crashing at every write "+at.name, func(ctx SpecContext) {
 			crashes, s := crash(ctx, at, at.every)
 			Expect(crashes).To(BeNumerically(">=", reference.checked), "%v", before.Acts())
-			AddReportEntry("measured", fmt.Sprintf("%d crashes %s, %d writes of policies checked; recovered within %.1f s", crashes, at.name, s.checked, s.worst.Seconds()))
+			AddReportEntry(account.EntryName, account.Account{Test: "crash at every write " + at.name, Faults: crashes, Writes: s.checked, Recoveries: s.recoveries})
 		})
 	}
 
-	if !everyCrash {
-		return
-	}
-	It("gets there all the same, crashing at each write alone", func(ctx SpecContext) {
-		total, checked, worst := 0, 0, 0.0
+	soakIt("gets there all the same, crashing at each write alone", func(ctx SpecContext) {
+		all := account.Account{Test: "crash at each write alone"}
 		for _, at := range points() {
 			for k := range writes {
 				By(fmt.Sprintf("crashing at write %d %s", k+1, at.name))
 				crashes, s := crash(ctx, at, proxy.Nth(k+1))
-				total, checked, worst = total+crashes, checked+s.checked, max(worst, s.worst.Seconds())
+				Expect(crashes).To(Equal(1), "%v", before.Acts())
+				all = all.Add(account.Account{Faults: crashes, Writes: s.checked, Recoveries: s.recoveries})
 			}
 		}
-		AddReportEntry("measured", fmt.Sprintf("%d crashes alone, %d writes of policies checked; recovered within %.1f s", total, checked, worst))
+		AddReportEntry(account.EntryName, all)
 	})
 }

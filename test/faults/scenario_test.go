@@ -111,8 +111,8 @@ type scenario struct {
 	trace     *trace
 	// states are those after each step.
 	states []state
-	// worst is the longest time from the last crash, or the change, to the state of the reference.
-	worst time.Duration
+	// recoveries are, for each step, the time from the last crash, or the change, to the state of the reference.
+	recoveries []time.Duration
 	// checked is the number of writes after which the invariant was looked at.
 	checked int
 }
@@ -150,7 +150,7 @@ func (s *scenario) run(ctx context.Context, reference *scenario) {
 			}
 			return settled()
 		}, "5m").Should(BeTrue(), next.name)
-		s.worst = max(s.worst, s.sinceLast(began))
+		s.recoveries = append(s.recoveries, s.sinceLast(began))
 		if reference == nil {
 			// What is held back for a moment, such as a status, belongs to the step.
 			Consistently(settled, "1500ms").Should(BeTrue(), next.name)

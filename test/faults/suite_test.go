@@ -2,10 +2,11 @@
 // shipped, and a real kube-apiserver, through a proxy that does so on purpose, and holds Firebreak to what it promises all
 // the same.
 //
-// With FIREBREAK_FAULTS=all in the environment, every crash of the crash tests is also made alone, each in a scenario of its
-// own, which takes many times as long:
+// With FIREBREAK_SOAK=1 in the environment, it does all that takes too long for every day, too:
 //
-//	FIREBREAK_FAULTS=all go test -race -timeout=60m ./test/faults
+//	FIREBREAK_SOAK=1 go test -race -timeout=60m ./test/faults
+//
+// What is random takes its seed from Ginkgo: -ginkgo.seed does it again.
 package faults_test
 
 import (
@@ -35,9 +36,15 @@ var (
 	admin  *kubernetes.Clientset
 	k8s    client.WithWatch
 	before *proxy.Proxy
-	// everyCrash: crashes are also made one by one.
-	everyCrash = os.Getenv("FIREBREAK_FAULTS") == "all"
 )
+
+// soakIt is It for what takes too long for every day.
+func soakIt(text string, args ...any) bool {
+	return !soaking() || It(text, args...)
+}
+
+// soaking says whether time does not matter.
+func soaking() bool { return os.Getenv("FIREBREAK_SOAK") != "" }
 
 func TestFaults(t *testing.T) {
 	RegisterFailHandler(Fail)

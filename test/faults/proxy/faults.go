@@ -25,6 +25,17 @@ func Note() Fault {
 	}
 }
 
+// Before runs a hook, and lets the request go on when that has returned: what the hook does has happened before what the
+// client asks for, and after what the client knew when it asked.
+func Before(hook func(Act)) Fault {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			hook(exchangeOf(r).acted())
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
 // Answer answers with a code and a metav1.Status, and the API server never sees the request. A Retry-After is sent when
 // retryAfter is a second or more.
 func Answer(code int, retryAfter time.Duration) Fault {

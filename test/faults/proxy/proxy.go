@@ -159,7 +159,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	rule := p.ruleFor(info)
+	rule := p.ruleFor(info, r.URL.Query())
 	if rule == nil {
 		p.forward.ServeHTTP(w, r)
 		return
@@ -168,12 +168,12 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rule.Fault(p.forward).ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))
 }
 
-func (p *Proxy) ruleFor(info *request.RequestInfo) *Rule {
+func (p *Proxy) ruleFor(info *request.RequestInfo, parameters url.Values) *Rule {
 	p.mu.Lock()
 	rules := p.rules
 	p.mu.Unlock()
 	for _, rule := range rules {
-		if rule.acts(info) {
+		if rule.acts(info, parameters) {
 			return rule
 		}
 	}
@@ -223,14 +223,16 @@ func exchangeOf(r *http.Request) *exchange {
 }
 
 // acted counts that the fault of the rule acted on the request.
-func (x *exchange) acted() {
+func (x *exchange) acted() Act {
 	resource := x.info.Resource
 	if x.info.Subresource != "" {
 		resource += "/" + x.info.Subresource
 	}
 	x.proxy.mu.Lock()
 	defer x.proxy.mu.Unlock()
-	x.proxy.acts = append(x.proxy.acts, Act{time.Now(), x.rule, x.info.Verb, resource, x.info.Namespace, x.info.Name})
+	act := Act{time.Now(), x.rule, x.info.Verb, resource, x.info.Namespace, x.info.Name}
+	x.proxy.acts = append(x.proxy.acts, act)
+	return act
 }
 
 // abort ends a request without an answer: the client sees its stream, or with HTTP/1 its connection, break.

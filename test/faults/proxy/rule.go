@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -40,14 +41,25 @@ type Requests struct {
 	Namespaces   []string
 	// Names are those in the URL: the name of an object that is created is not there.
 	Names []string
+	// Parameters are those that the URL must have, with their values.
+	Parameters map[string]string
 }
+
+// InitialEvents are the parameters of a watch that begins with every object that there is, which clients ask for in place of
+// a list (KEP-3157).
+func InitialEvents() map[string]string { return map[string]string{"sendInitialEvents": "true"} }
 
 // Writes are the verbs that change something.
 func Writes() []string {
 	return []string{"create", "update", "patch", "delete", "deletecollection"}
 }
 
-func (q Requests) match(info *request.RequestInfo) bool {
+func (q Requests) match(info *request.RequestInfo, parameters url.Values) bool {
+	for name, value := range q.Parameters {
+		if !parameters.Has(name) || parameters.Get(name) != value {
+			return false
+		}
+	}
 	for _, part := range []struct {
 		wanted []string
 		is     string
@@ -80,8 +92,8 @@ func Share(seed uint64, share float64) When {
 }
 
 // acts says whether the rule acts on a request, and counts the match.
-func (r *Rule) acts(info *request.RequestInfo) bool {
-	if !r.Requests.match(info) {
+func (r *Rule) acts(info *request.RequestInfo, parameters url.Values) bool {
+	if !r.Requests.match(info, parameters) {
 		return false
 	}
 	r.mu.Lock()
