@@ -240,7 +240,7 @@ func TestOperationsExplainsEveryAlert(t *testing.T) {
 
 func TestLinksLeadSomewhere(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^):#]+)(#[^)]*)?\)`)
-	for _, file := range []string{"README.md", "docs/concepts.md", "docs/isolation.md", "docs/peers.md", "docs/operations.md", "docs/plugin.md", "docs/check.md", "docs/continuous-integration.md", "docs/decisions/README.md"} {
+	for _, file := range []string{"README.md", "SECURITY.md", "docs/concepts.md", "docs/isolation.md", "docs/peers.md", "docs/operations.md", "docs/plugin.md", "docs/check.md", "docs/continuous-integration.md", "docs/decisions/README.md"} {
 		for _, match := range link.FindAllStringSubmatch(read(t, file), -1) {
 			root, err := harness.RepositoryRoot()
 			if err != nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -78,6 +79,78 @@ var _ = Describe("The metrics", func() {
 		Expect(response.StatusCode).To(Equal(http.StatusBadRequest))
 	})
 })
+
+var _ = Describe("Profiles of the process", func() {
+	It("are served on no port, and neither is anything else that is not documented", func(ctx SpecContext) {
+		Expect(statusOf(ctx, operator.MetricsURL+"/metrics", scraper)).To(Equal(http.StatusOK))
+		Expect(statusOf(ctx, operator.ProbeURL+"/healthz", "")).To(Equal(http.StatusOK))
+		for _, path := range []string{"/", "/debug/pprof", "/debug/pprof/", "/debug/pprof/cmdline", "/debug/pprof/heap", "/debug/pprof/profile", "/debug/vars", "/configz"} {
+			Expect(statusOf(ctx, operator.MetricsURL+path, scraper)).To(Equal(http.StatusNotFound), path)
+			Expect(statusOf(ctx, operator.MetricsURL+path, "")).To(Equal(http.StatusNotFound), path)
+			Expect(statusOf(ctx, operator.ProbeURL+path, "")).To(Equal(http.StatusNotFound), path)
+		}
+	})
+
+	It("have no port of their own: the operator listens on that of the probes and that of the metrics", func() {
+		if runtime.GOOS != "linux" {
+			Skip("which ports a process listens on is read from /proc")
+		}
+		var want []int
+		for _, url := range []string{operator.ProbeURL, operator.MetricsURL} {
+			port, err := strconv.Atoi(url[strings.LastIndex(url, ":")+1:])
+			Expect(err).NotTo(HaveOccurred())
+			want = append(want, port)
+		}
+		Expect(listeningPorts(operator.PID())).To(ConsistOf(want))
+	})
+})
+
+// listeningPorts returns the TCP ports, of both families, on which a process of this machine listens.
+func listeningPorts(pid int) []int {
+	GinkgoHelper()
+	proc := filepath.Join("/proc", strconv.Itoa(pid))
+	files, err := filepath.Glob(filepath.Join(proc, "fd", "*"))
+	Expect(err).NotTo(HaveOccurred())
+	sockets := map[string]bool{}
+	for _, file := range files {
+		// A file that was closed meanwhile is none to listen on.
+		if target, err := os.Readlink(file); err == nil {
+			sockets[target] = true
+		}
+	}
+	var ports []int
+	for _, family := range []string{"tcp", "tcp6"} {
+		table, err := os.ReadFile(filepath.Join(proc, "net", family))
+		Expect(err).NotTo(HaveOccurred())
+		for line := range strings.Lines(string(table)) {
+			// Slot, local address, remote address, state, ..., inode as the tenth; 0A is LISTEN.
+			fields := strings.Fields(line)
+			if len(fields) < 10 || fields[3] != "0A" || !sockets["socket:["+fields[9]+"]"] {
+				continue
+			}
+			port, err := strconv.ParseInt(fields[1][strings.LastIndex(fields[1], ":")+1:], 16, 32)
+			Expect(err).NotTo(HaveOccurred())
+			ports = append(ports, int(port))
+		}
+	}
+	return ports
+}
+
+// statusOf gets a URL of the operator with a bearer token, or without one when it is empty, and returns the code of the answer.
+func statusOf(ctx context.Context, url, token string) int {
+	GinkgoHelper()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	Expect(err).NotTo(HaveOccurred())
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // it is self-signed
+	defer transport.CloseIdleConnections()
+	response, err := (&http.Client{Transport: transport}).Do(request)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(response.Body.Close()).To(Succeed())
+	return response.StatusCode
+}
 
 var _ = Describe("The certificate of the metrics", func() {
 	It("is the one that is given, and a renewed one without a restart", func(ctx SpecContext) {
