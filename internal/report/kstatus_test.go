@@ -18,17 +18,22 @@ import (
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/finding"
 	"firebreak.dev/firebreak/internal/snapshot"
+	"firebreak.dev/firebreak/test/health"
 )
 
 // steps is how many statuses TestStatusOfRandomHistories looks at.
 const steps = 2000
 
 // TestStatusOfRandomHistories follows profiles through random changes, failures and restarts. Every status agrees with
-// kstatus, contradicts itself nowhere, stays small, and never says more than is known.
+// kstatus and with our health check for Argo CD, contradicts itself nowhere, stays small, and never says more than is known.
 func TestStatusOfRandomHistories(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
+	argo, err := health.NewArgoCD()
+	if err != nil {
+		t.Fatal(err)
+	}
 	seen := map[kstatus.Status]int{}
 	var previous v1alpha1.ProfileStatus
 	generation := int64(1)
@@ -43,11 +48,11 @@ func TestStatusOfRandomHistories(t *testing.T) {
 			t.Fatalf("step %d: the previous status was changed", step)
 		}
 		mustMakeSense(t, step, input, status)
-		seen[mustAgreeWithKstatus(t, step, input, status)]++
+		seen[mustAgreeWithKstatus(t, argo, step, input, status)]++
 		// A generation that the status does not speak of is in progress, whatever it says.
 		later := input
 		later.Profile.Generation++
-		if got := compute(t, later, status); got != kstatus.InProgressStatus && got != kstatus.TerminatingStatus {
+		if got := compute(t, argo, later, status); got != kstatus.InProgressStatus && got != kstatus.TerminatingStatus {
 			t.Fatalf("step %d: kstatus of a newer generation is %s", step, got)
 		}
 		previous = status
@@ -118,7 +123,8 @@ func drawNamespace(random *rand.Rand, p snapshot.Profile, i int, healthy bool) N
 	return ns
 }
 
-func compute(t *testing.T, input Input, status v1alpha1.ProfileStatus) kstatus.Status {
+// compute returns what kstatus says, with which Argo CD must agree.
+func compute(t *testing.T, argo *health.ArgoCD, input Input, status v1alpha1.ProfileStatus) kstatus.Status {
 	t.Helper()
 	obj := &v1alpha1.SegmentationProfile{
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: string(input.Profile.Key.Kind)},
@@ -132,14 +138,30 @@ func compute(t *testing.T, input Input, status v1alpha1.ProfileStatus) kstatus.S
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := kstatus.Compute(&unstructured.Unstructured{Object: content})
+	object := &unstructured.Unstructured{Object: content}
+	result, err := health.KStatus(object)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return result.Status
+	verdict, err := argo.Judge(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := health.Progressing
+	switch result {
+	case kstatus.CurrentStatus:
+		want = health.Healthy
+	case kstatus.FailedStatus:
+		want = health.Degraded
+	default:
+	}
+	if verdict.Status != want {
+		t.Fatalf("kstatus says %s, and Argo CD %+v: %+v", result, verdict, status.Conditions)
+	}
+	return result
 }
 
-func mustAgreeWithKstatus(t *testing.T, step int, input Input, status v1alpha1.ProfileStatus) kstatus.Status {
+func mustAgreeWithKstatus(t *testing.T, argo *health.ArgoCD, step int, input Input, status v1alpha1.ProfileStatus) kstatus.Status {
 	t.Helper()
 	want := kstatus.InProgressStatus
 	switch {
@@ -150,7 +172,7 @@ func mustAgreeWithKstatus(t *testing.T, step int, input Input, status v1alpha1.P
 	case meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionStalled):
 		want = kstatus.FailedStatus
 	}
-	if got := compute(t, input, status); got != want {
+	if got := compute(t, argo, input, status); got != want {
 		t.Fatalf("step %d: kstatus says %s, want %s: %+v", step, got, want, status.Conditions)
 	}
 	return want

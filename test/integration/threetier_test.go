@@ -12,8 +12,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/apimachinery/pkg/watch"
 	kstatus "sigs.k8s.io/cli-utils/pkg/kstatus/status"
@@ -21,6 +19,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/test/health"
 )
 
 var _ = Describe("The three-tier sample", Ordered, ContinueOnFailure, func() {
@@ -146,13 +145,11 @@ var _ = Describe("The kstatus of a profile, which Flux and Argo CD go by", func(
 
 func kstatusOf(profile *v1alpha1.SegmentationProfile) kstatus.Status {
 	GinkgoHelper()
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(profile)
+	object, err := health.Unstructured(profile, k8s.Scheme())
 	Expect(err).NotTo(HaveOccurred())
-	object := &unstructured.Unstructured{Object: content}
-	object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("SegmentationProfile"))
-	result, err := kstatus.Compute(object)
+	out, err := health.KStatus(object)
 	Expect(err).NotTo(HaveOccurred())
-	return result.Status
+	return out
 }
 
 // goldenPolicies reads the policies of a golden output of the compiler.
