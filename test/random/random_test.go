@@ -36,6 +36,32 @@ func TestProfilesAreValid(t *testing.T) {
 	}
 }
 
+func TestAlteredProfilesAreValidAndLeaveTheFormerAlone(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	altered := 0
+	for number := range uint64(500) {
+		d := New(seed, number)
+		p := d.Profile(0)
+		for range 20 {
+			former, next := New(seed, number).Profile(0), d.Altered(p)
+			if errs := validation.Validate(next); len(errs) > 0 {
+				t.Fatalf("case %d: %s: %v", number, next.Key, errs)
+			}
+			if again := d.Altered(former); !reflect.DeepEqual(former, New(seed, number).Profile(0)) {
+				t.Fatalf("case %d: altering to\n%+v\nhas changed\n%+v", number, again, former)
+			}
+			if !reflect.DeepEqual(p, next) {
+				altered++
+			}
+			p = next
+		}
+	}
+	if altered < 500*20/2 {
+		t.Errorf("only %d of %d alterations alter anything", altered, 500*20)
+	}
+}
+
 func TestShufflingLeavesWhatItIsGivenAlone(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
