@@ -12,6 +12,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"sigs.k8s.io/yaml"
 
+	"firebreak.dev/firebreak/test/audit"
 	"firebreak.dev/firebreak/test/harness"
 )
 
@@ -114,6 +115,10 @@ func TestHelmInstallsUpgradesAndUninstalls(t *testing.T) {
 	c.kubectl("--as=alice", "wait", "--for=condition=Ready", "--timeout=60s", "segp/shop", "-n=production")
 	c.Expect(c.policies()).To(Equal(4))
 	c.Expect(operator.Stop()).To(Succeed())
+	requests, err := audit.Requests(c.plane)
+	c.Expect(err).NotTo(HaveOccurred())
+	c.Expect(len(requests)).To(BeNumerically(">", 10))
+	c.Expect(audit.Denied(requests, nil)).To(BeEmpty(), "RBAC denied the operator that Helm installed")
 
 	// What must stay stays, and a new release takes it over.
 	c.helm("uninstall", release)

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
+	"firebreak.dev/firebreak/test/audit"
 	"firebreak.dev/firebreak/test/dataplane/testbed"
 	"firebreak.dev/firebreak/test/harness"
 )
@@ -109,6 +110,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	cluster, err = testbed.Start(ctx)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(cluster.Stop)
+	DeferCleanup(expectNothingDenied)
 	Expect(cluster.Plane.ApplyConfig(ctx)).To(Succeed())
 	operatorKubeconfig, err = cluster.Plane.ServiceAccountKubeconfig(ctx, harness.ManagerNamespace, harness.ManagerServiceAccount)
 	Expect(err).NotTo(HaveOccurred())
@@ -116,6 +118,14 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	startOperator(ctx, os.Getenv(operatorVariable))
 	DeferCleanup(func() error { return operator.Stop() })
 })
+
+// expectNothingDenied says that the shipped rights sufficed for whatever the operator, and its previous version, did in this suite.
+func expectNothingDenied() {
+	GinkgoHelper()
+	requests, err := audit.Requests(cluster.Plane)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(audit.Denied(requests, nil)).To(BeEmpty(), "RBAC denied the operator")
+}
 
 // createDNS makes the Service that clusters have; the API server may take a moment to make its namespace. The pods behind it are
 // each spec's own.

@@ -61,6 +61,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	plane, err = harness.Start(ctx, harness.Options{ControllerManager: true})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(plane.Stop)
+	DeferCleanup(expectNothingDenied)
 	Expect(plane.ApplyConfig(ctx)).To(Succeed())
 	admin, err = kubernetes.NewForConfig(plane.Config())
 	Expect(err).NotTo(HaveOccurred())

@@ -25,9 +25,6 @@ type Options struct {
 	// Controllers are further controllers for kube-controller-manager, by its names for them. They imply it.
 	Controllers []string
 
-	// AuditLog is the file to which the API server writes one line of JSON a request. Empty means none.
-	AuditLog string
-
 	// WithoutCRDs leaves Firebreak's CRDs out.
 	WithoutCRDs bool
 
@@ -142,26 +139,27 @@ func (c *ControlPlane) configure(opts Options) error {
 	// Already what envtest defaults to, said here because the tests rely on both: RBAC decides, and a pod can be
 	// created in a namespace whose default ServiceAccount does not exist yet.
 	flags.Set("authorization-mode", "RBAC").Set("disable-admission-plugins", "ServiceAccount")
-	if opts.AuditLog != "" {
-		policy, err := c.auditPolicy()
-		if err != nil {
-			return err
-		}
-		flags.Set("audit-policy-file", policy).Set("audit-log-path", opts.AuditLog)
+	policy, err := c.auditPolicy()
+	if err != nil {
+		return err
 	}
+	// In MB: one file for a whole run.
+	flags.Set("audit-policy-file", policy).Set("audit-log-path", c.AuditLog()).Set("audit-log-maxsize", "8192")
 	for name, value := range opts.APIServerFlags {
 		flags.Set(name, value)
 	}
 	return nil
 }
 
-// auditPolicy writes a policy that records who asked for what and what was answered, without bodies.
+// auditPolicy writes a policy that records what the operator asked for and what was answered, without bodies.
 func (c *ControlPlane) auditPolicy() (string, error) {
 	const policy = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
 - level: Metadata
+  userGroups: ["system:serviceaccounts:` + ManagerNamespace + `"]
+- level: None
 `
 	path := filepath.Join(c.dir, "audit-policy.yaml")
 	return path, os.WriteFile(path, []byte(policy), 0o600)
@@ -183,6 +181,12 @@ func (c *ControlPlane) Config() *rest.Config {
 // Dir returns the directory that holds kubeconfigs and logs.
 func (c *ControlPlane) Dir() string {
 	return c.dir
+}
+
+// AuditLog returns the path of the file to which the API server writes one line of JSON for each request of the operator's
+// ServiceAccount.
+func (c *ControlPlane) AuditLog() string {
+	return filepath.Join(c.dir, "audit.log")
 }
 
 // Root returns the root directory of the repository.

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/test/audit"
 )
 
 var _ = Describe("Deleting a namespaced profile", func() {
@@ -73,7 +74,7 @@ var _ = Describe("Deleting a cluster profile", func() {
 		kubectl(ctx, "delete", "csegp", profile.Name, "--timeout=30s")
 		for _, namespace := range namespaces {
 			Expect(policies(ctx, namespace)).To(BeEmpty())
-			deleted := slices.DeleteFunc(policyWrites(namespace), func(r request) bool { return r.Verb != "delete" })
+			deleted := slices.DeleteFunc(policyWrites(namespace), func(r audit.Request) bool { return r.Verb != "delete" })
 			Expect(deleted).To(HaveLen(3), "all by the operator: %v", deleted)
 			Expect(deleted[0].Object.Name).To(ContainSubstring(".default-deny-"))
 		}

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"firebreak.dev/firebreak/internal/enforcement"
+	"firebreak.dev/firebreak/test/audit"
 	"firebreak.dev/firebreak/test/harness"
 )
 
@@ -19,9 +20,9 @@ var _ = Describe("A cluster with other policy APIs", func() {
 		Expect(err).NotTo(HaveOccurred())
 		// When a kind of a group is asked for its objects: the watches, without those that were refused.
 		watched := func(kind enforcement.PolicyKind) func() bool {
-			want := grant{kind.Resource.Group, kind.Resource.Resource, "watch"}
+			want := audit.Grant{Group: kind.Resource.Group, Resource: kind.Resource.Resource, Verb: "watch"}
 			return func() bool {
-				return slices.ContainsFunc(requests(), func(r request) bool { return r.grant() == want && r.Response.Code == 200 })
+				return slices.ContainsFunc(requests(), func(r audit.Request) bool { return r.Grant() == want && r.Response.Code == 200 })
 			}
 		}
 		for _, kind := range enforcement.OtherPolicyKinds() {

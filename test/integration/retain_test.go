@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/test/audit"
 )
 
 // retain is twoTiers for a profile whose policies outlive it.
@@ -222,7 +223,7 @@ func expectRetained(ctx context.Context, namespace string, before map[string]net
 }
 
 // verbs lists the verbs of requests.
-func verbs(requests []request) []string {
+func verbs(requests []audit.Request) []string {
 	var out []string
 	for _, r := range requests {
 		out = append(out, r.Verb)

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/test/audit"
 )
 
 var _ = Describe("Somebody who reverts a policy every 100 ms", func() {
@@ -31,8 +32,8 @@ var _ = Describe("Somebody who reverts a policy every 100 ms", func() {
 		seconds := int(time.Since(began).Seconds()) + 1
 
 		made := requests()[before:]
-		concerning := func(resource, subresource, name string) []request {
-			return slices.DeleteFunc(slices.Clone(made), func(r request) bool {
+		concerning := func(resource, subresource, name string) []audit.Request {
+			return slices.DeleteFunc(slices.Clone(made), func(r audit.Request) bool {
 				return r.Object.Resource != resource || r.Object.Subresource != subresource || (name != "" && r.Object.Name != name) || r.Object.Namespace != namespace
 			})
 		}

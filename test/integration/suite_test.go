@@ -5,7 +5,6 @@ package integration_test
 
 import (
 	"context"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/test/audit"
 	"firebreak.dev/firebreak/test/harness"
 )
 
@@ -34,7 +34,6 @@ var (
 	k8s                client.WithWatch
 	operator           *harness.Manager
 	operatorKubeconfig string
-	auditLog           string
 	// scraper is the token of one who may read the metrics, and nothing else.
 	scraper string
 )
@@ -50,8 +49,7 @@ func TestIntegration(t *testing.T) {
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	log.SetLogger(zap.New(zap.WriteTo(GinkgoWriter)))
-	auditLog = filepath.Join(GinkgoT().TempDir(), "audit.log")
-	plane, k8s = startPlane(ctx, auditLog)
+	plane, k8s = startPlane(ctx)
 	scraper = newScraper(ctx)
 	operatorKubeconfig, operator = startOperator(ctx, plane)
 	DeferCleanup(func() error { return operator.Stop() })
@@ -69,21 +67,23 @@ var _ = JustAfterEach(func() {
 	AddReportEntry("the operator's log", strings.Join(lines[max(0, len(lines)-60):], "\n"), ReportEntryVisibilityFailureOrVerbose)
 })
 
-// startPlane starts a control plane with Firebreak's configuration until the suite, or the container, ends.
-func startPlane(ctx context.Context, audit string) (*harness.ControlPlane, client.WithWatch) {
+// startPlane starts a control plane with Firebreak's configuration until the suite, the container or the spec ends. Feature gates
+// of the API server are as they are by default where nothing else is said.
+func startPlane(ctx context.Context, gates ...string) (*harness.ControlPlane, client.WithWatch) {
 	GinkgoHelper()
 	plane, err := harness.Start(ctx, harness.Options{
 		ControllerManager: true,
-		AuditLog:          audit,
 		APIServerFlags: map[string]string{
 			// Room for dnsAddress.
 			"service-cluster-ip-range": "10.96.0.0/16",
 			// With it, whoever sets blockOwnerDeletion needs a right on the owner's finalizers.
 			"enable-admission-plugins": "OwnerReferencesPermissionEnforcement",
+			"feature-gates":            strings.Join(gates, ","),
 		},
 	})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(plane.Stop)
+	DeferCleanup(func() { Expect(audit.Denied(requestsOf(plane), nil)).To(BeEmpty(), "RBAC denied the operator") })
 	Expect(plane.ApplyConfig(ctx)).To(Succeed())
 
 	scheme := runtime.NewScheme()

@@ -75,7 +75,7 @@ var _ = Describe("Deleting the CRDs", Ordered, func() {
 
 	BeforeAll(func(ctx SpecContext) {
 		sharedPlane, sharedClient, sharedOperator := plane, k8s, operator
-		plane, k8s = startPlane(ctx, "")
+		plane, k8s = startPlane(ctx)
 		_, operator = startOperator(ctx, plane)
 		DeferCleanup(func() {
 			defer func() { plane, k8s, operator = sharedPlane, sharedClient, sharedOperator }()

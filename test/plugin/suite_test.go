@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
 	"firebreak.dev/firebreak/internal/live"
+	"firebreak.dev/firebreak/test/audit"
 	"firebreak.dev/firebreak/test/harness"
 )
 
@@ -51,6 +52,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(plane.Stop)
+	DeferCleanup(expectNothingDenied)
 	Expect(plane.ApplyConfig(ctx)).To(Succeed())
 	k8s, err = live.NewClient(plane.Config())
 	Expect(err).NotTo(HaveOccurred())
@@ -67,6 +69,14 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(operator.WaitReady(ctx, time.Minute)).To(Succeed())
 	createDNS(ctx)
 })
+
+// expectNothingDenied says that the shipped rights sufficed for whatever the operator did in this suite.
+func expectNothingDenied() {
+	GinkgoHelper()
+	requests, err := audit.Requests(plane)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(audit.Denied(requests, nil)).To(BeEmpty(), "RBAC denied the operator")
+}
 
 // createDNS makes the Service that clusters have; the API server may take a moment to make its namespace.
 func createDNS(ctx context.Context) {
