@@ -16,6 +16,9 @@ import (
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
+// livePage is how many nodes are read at once: a node is some ten kilobytes.
+const livePage = 500
+
 // rangesMemory keeps what is computed from every node until a node changes: it is the same for all namespaces. The zero
 // value is ready to use, by several goroutines.
 type rangesMemory struct {
@@ -24,6 +27,11 @@ type rangesMemory struct {
 	nodes   []snapshot.Node
 	ranges  []netip.Prefix
 	known   bool
+
+	// confirming is held by the one who asks the API server.
+	confirming sync.Mutex
+	// confirmed are the ranges that were returned last; nil before the first time.
+	confirmed []netip.Prefix
 }
 
 // RangesChanged says that a node or a ServiceCIDR changed. It must be called after the cache shows the change, and before
@@ -41,10 +49,47 @@ func (r *Reader) nodes(ctx context.Context) ([]snapshot.Node, error) {
 	return nodes, err
 }
 
-// clusterRanges returns the public ranges that the cluster uses, sorted.
+// clusterRanges returns the public ranges that the cluster uses, sorted. What is left out of them becomes part of the
+// internet, so a cache that lacks some is not believed: the first time, and whenever it shows fewer than before, the API
+// server itself is asked.
 func (r *Reader) clusterRanges(ctx context.Context) ([]netip.Prefix, error) {
 	_, ranges, err := r.nodesAndRanges(ctx)
-	return ranges, err
+	if err != nil {
+		return nil, err
+	}
+	r.ranges.confirming.Lock()
+	defer r.ranges.confirming.Unlock()
+	if r.ranges.confirmed == nil || len(ipset.Subtract(r.ranges.confirmed, ranges)) > 0 {
+		live, err := r.liveRanges(ctx)
+		if err != nil {
+			return nil, err
+		}
+		ranges = ipset.Aggregate(slices.Concat(ranges, live))
+	}
+	r.ranges.confirmed = append([]netip.Prefix{}, ranges...)
+	return ranges, nil
+}
+
+// liveRanges returns the public ranges of the nodes and ServiceCIDRs that the API server lists.
+func (r *Reader) liveRanges(ctx context.Context) ([]netip.Prefix, error) {
+	var ranges []netip.Prefix
+	var nodes corev1.NodeList
+	for more := true; more; more = nodes.Continue != "" {
+		if err := r.Live.List(ctx, &nodes, client.Limit(livePage), client.Continue(nodes.Continue)); err != nil {
+			return nil, fmt.Errorf("list nodes, which the internet leaves out, from the API server: %w", err)
+		}
+		for i := range nodes.Items {
+			ranges = append(ranges, snapshot.PublicRangesOfNode(&nodes.Items[i])...)
+		}
+	}
+	var services networkingv1.ServiceCIDRList
+	if err := r.Live.List(ctx, &services); err != nil {
+		return nil, fmt.Errorf("list service CIDRs, which the internet leaves out, from the API server: %w", err)
+	}
+	for i := range services.Items {
+		ranges = append(ranges, snapshot.PublicRangesOfServices(&services.Items[i])...)
+	}
+	return ranges, nil
 }
 
 func (r *Reader) nodesAndRanges(ctx context.Context) ([]snapshot.Node, []netip.Prefix, error) {
