@@ -32,6 +32,9 @@ type Options struct {
 	// name that the harness sets.
 	APIServerFlags map[string]string
 
+	// Outages lets Kill take etcd and kube-apiserver down, and Revive bring them back.
+	Outages bool
+
 	// Dir is where kubeconfigs and logs are kept, and it must exist. When empty, a temporary directory is used, which
 	// Stop removes.
 	Dir string
@@ -50,6 +53,8 @@ type ControlPlane struct {
 	config            *rest.Config
 	logs              []*os.File
 	controllerManager *Process
+	// outages is nil when nothing can be taken down.
+	outages *outages
 }
 
 // Start starts a control plane and returns when it answers and serves the CRDs. It fails with advice when the programs
@@ -130,9 +135,13 @@ func (c *ControlPlane) configure(opts Options) error {
 		return err
 	}
 	c.env.ControlPlane.KubectlPath = filepath.Join(c.bin, "kubectl")
-	c.env.ControlPlane.Etcd = &envtest.Etcd{Path: filepath.Join(c.bin, "etcd"), Out: etcdLog, Err: etcdLog}
+	etcd, apiServer, err := c.componentPaths(opts)
+	if err != nil {
+		return err
+	}
+	c.env.ControlPlane.Etcd = &envtest.Etcd{Path: etcd, Out: etcdLog, Err: etcdLog}
 	server := c.env.ControlPlane.GetAPIServer()
-	server.Path = filepath.Join(c.bin, "kube-apiserver")
+	server.Path = apiServer
 	server.Out, server.Err = serverLog, serverLog
 
 	flags := server.Configure()
@@ -149,6 +158,19 @@ func (c *ControlPlane) configure(opts Options) error {
 		flags.Set(name, value)
 	}
 	return nil
+}
+
+// componentPaths returns what runs etcd and kube-apiserver.
+func (c *ControlPlane) componentPaths(opts Options) (etcd, apiServer string, err error) {
+	if !opts.Outages {
+		return filepath.Join(c.bin, string(Etcd)), filepath.Join(c.bin, string(APIServer)), nil
+	}
+	c.outages = &outages{bin: c.bin, dir: c.dir, again: map[Component]*Process{}}
+	if etcd, err = c.outages.scriptFor(Etcd); err != nil {
+		return "", "", err
+	}
+	apiServer, err = c.outages.scriptFor(APIServer)
+	return etcd, apiServer, err
 }
 
 // auditPolicy writes a policy that records what the operator asked for and what was answered, without bodies.
@@ -200,6 +222,9 @@ func (c *ControlPlane) Stop() error {
 	if c.controllerManager != nil {
 		errs = append(errs, c.controllerManager.Kill())
 		c.controllerManager = nil
+	}
+	if c.outages != nil {
+		errs = append(errs, c.outages.stop())
 	}
 	if c.env != nil {
 		errs = append(errs, c.env.Stop())
