@@ -111,6 +111,22 @@ func LoseReply() Fault {
 	}
 }
 
+// Late passes requests on when the hook returns, even if the client is gone by then, as a network does that holds packets
+// back. The other hook gets the code that the API server answers with; the client gets no answer.
+func Late(until func(Act), answered func(code int)) Fault {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			act := exchangeOf(r).acted()
+			read(r)
+			until(act)
+			answer := httptest.NewRecorder()
+			next.ServeHTTP(answer, r.WithContext(context.WithoutCancel(r.Context())))
+			answered(answer.Code)
+			abort()
+		})
+	}
+}
+
 // commit lets the API server do what is asked, even if the client is gone meanwhile, and drops the answer.
 func commit(next http.Handler, r *http.Request) {
 	read(r)

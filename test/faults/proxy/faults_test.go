@@ -78,6 +78,29 @@ func TestWhatTheClientGivesUpMeanwhileDoesNotArrive(t *testing.T) {
 	}
 }
 
+func TestALateRequestArrivesThoughTheClientIsGone(t *testing.T) {
+	release, answered := make(chan struct{}), make(chan int, 1)
+	b := newBed(t, &proxy.Rule{Name: "late", When: proxy.Nth(1), Fault: proxy.Late(func(proxy.Act) { <-release }, func(code int) { answered <- code })})
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if response, err := b.request(ctx, http.MethodPost, policies, "a policy"); err == nil {
+		t.Errorf("got %d, want no answer", response.StatusCode)
+		_ = response.Body.Close()
+	}
+	b.mustSee(0)
+	close(release)
+	select {
+	case code := <-answered:
+		if code != http.StatusCreated {
+			t.Errorf("the server answers %d", code)
+		}
+	case <-soon():
+		t.Fatal("the request does not arrive")
+	}
+	b.mustSee(1)
+	b.mustCount("late", 1)
+}
+
 func TestAnAbortedRequestDoesNotArrive(t *testing.T) {
 	b := newBed(t, &proxy.Rule{Name: "abort", When: proxy.Nth(1), Fault: proxy.Abort()})
 	if code, _, err := b.do(http.MethodPost, policies, "a policy"); err == nil {
