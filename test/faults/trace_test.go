@@ -13,6 +13,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 	watchtools "k8s.io/client-go/tools/watch"
 
@@ -25,6 +26,7 @@ const outside = "ingress"
 // trace is every committed write of a NetworkPolicy in a namespace, in order, as the API server tells an admin's watch.
 type trace struct {
 	namespace string
+	admin     kubernetes.Interface
 
 	mu     sync.Mutex
 	writes []write
@@ -43,7 +45,7 @@ type write struct {
 // record begins a trace, which ends with the spec, of a namespace that has no policies yet.
 func record(ctx context.Context, namespace string) *trace {
 	GinkgoHelper()
-	t := &trace{namespace: namespace}
+	t := &trace{namespace: namespace, admin: admin}
 	api := admin.NetworkingV1().NetworkPolicies(namespace)
 	list, err := api.List(ctx, metav1.ListOptions{})
 	Expect(err).NotTo(HaveOccurred())
@@ -68,19 +70,24 @@ func record(ctx context.Context, namespace string) *trace {
 			if event.Type == watch.Deleted {
 				delete(now, policy.Name)
 			}
-			t.mu.Lock()
-			t.now = now
-			t.writes = append(t.writes, write{fmt.Sprintf("%s %s", event.Type, policy.Name), now})
-			t.mu.Unlock()
+			t.note(fmt.Sprintf("%s %s", event.Type, policy.Name), now)
 		}
 	}()
 	return t
 }
 
+// note adds a write and what it leads to.
+func (t *trace) note(what string, now policySet) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.now = now
+	t.writes = append(t.writes, write{what, now})
+}
+
 // take returns the writes of a step, once the watch has delivered all of them.
 func (t *trace) take(ctx context.Context) []write {
 	GinkgoHelper()
-	list, err := admin.NetworkingV1().NetworkPolicies(t.namespace).List(ctx, metav1.ListOptions{})
+	list, err := t.admin.NetworkingV1().NetworkPolicies(t.namespace).List(ctx, metav1.ListOptions{})
 	Expect(err).NotTo(HaveOccurred())
 	live := map[string]string{}
 	for i := range list.Items {
