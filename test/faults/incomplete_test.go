@@ -116,7 +116,7 @@ func (u *unknowing) expectAtWork(ctx context.Context) {
 	u.world.expectWhole(ctx, u.mortal)
 }
 
-var _ = Describe("An operator that sees too little", Ordered, func() {
+var _ = Describe("An operator that sees too little", Ordered, ContinueOnFailure, func() {
 	var u *unknowing
 	BeforeAll(func(ctx SpecContext) {
 		u = &unknowing{all: &proxy.Valve{}}
