@@ -15,6 +15,8 @@ HOMEPAGE ?= https://firebreak.dev/firebreak
 DOWNLOADS ?= $(HOMEPAGE)/releases/download/$(VERSION)
 # How long `fuzz` spends on each fuzz target.
 FUZZTIME ?= 30s
+# How long `soak` lets things go wrong.
+SOAK ?= 15m
 # The kubectl that install and deploy use. It talks to whatever cluster your kubeconfig points at.
 KUBECTL ?= kubectl
 # Set when PACKETS asks for something.
@@ -74,6 +76,10 @@ test-integration: controlplane ## Run the tests of the operator's binary with it
 .PHONY: test-dataplane
 test-dataplane: controlplane $(ENFORCER) ## Hold what profiles say against packets; needs root, iproute2, iptables, nftables
 	@go run ./test/run ./test/dataplane/...
+
+.PHONY: soak
+soak: controlplane ## Let things go wrong for SOAK (15m) and more, and print what came of it; SEED=N does it again
+	@go run ./test/soak -for=$(SOAK) $(if $(SEED),-seed=$(SEED))
 
 .PHONY: fuzz
 fuzz: ## Fuzz each fuzz target for FUZZTIME (30s)
