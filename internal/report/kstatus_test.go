@@ -143,7 +143,7 @@ func compute(t *testing.T, argo *health.ArgoCD, input Input, status v1alpha1.Pro
 	if err != nil {
 		t.Fatal(err)
 	}
-	verdict, err := argo.Judge(object)
+	verdict, err := argo.Judge(t.Context(), object)
 	if err != nil {
 		t.Fatal(err)
 	}

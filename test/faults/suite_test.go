@@ -10,6 +10,7 @@
 package faults_test
 
 import (
+	"context"
 	"os"
 	"testing"
 	"time"
@@ -25,8 +26,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/test/faults/account"
 	"firebreak.dev/firebreak/test/faults/proxy"
 	"firebreak.dev/firebreak/test/harness"
+	"firebreak.dev/firebreak/test/truth"
 )
 
 // The suite has one control plane, and a proxy before its API server. Each spec sets the rules of the proxy anew.
@@ -72,6 +75,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	config.QPS = -1
 	k8s, err = client.NewWithWatch(config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
+	recordStatuses(ctx)
 	before, err = proxy.Start(ctx, proxy.Target(plane.Server()))
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(before.Close)
@@ -80,6 +84,24 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 var _ = AfterEach(func() {
 	before.SetRules()
 })
+
+// recordStatuses judges every version of every profile that the specs come to, whatever they look at themselves, when the suite
+// ends.
+func recordStatuses(ctx context.Context) {
+	GinkgoHelper()
+	recorder, err := truth.Record(ctx, plane.Config())
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(recorder.Stop)
+	DeferCleanup(func(ctx SpecContext) {
+		report, err := recorder.Judge(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		AddReportEntry(account.EntryName, account.Account{Test: "truth of the status", Writes: report.Versions, Note: report.String()})
+		Expect(report.Violations).To(BeEmpty(), "%s", report.Violations)
+		if config, _ := GinkgoConfiguration(); len(config.FocusStrings)+len(config.SkipStrings)+len(config.FocusFiles)+len(config.SkipFiles) == 0 {
+			Expect(report.Healthy).To(BeNumerically(">", 15), "%s", report)
+		}
+	}, NodeTimeout(time.Minute))
+}
 
 // throughProxy returns a client configuration with a ServiceAccount's token, for the proxy instead of the API server.
 func throughProxy(token string) *rest.Config {

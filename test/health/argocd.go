@@ -76,24 +76,24 @@ func compile(text string) (*ArgoCD, error) {
 
 // Judge returns what Argo CD shows of an object. An object that is being deleted never gets to the script. A script that
 // fails, or returns no table, is an error and Unknown.
-func (a *ArgoCD) Judge(object *unstructured.Unstructured) (Verdict, error) {
+func (a *ArgoCD) Judge(ctx context.Context, object *unstructured.Unstructured) (Verdict, error) {
 	if object.GetDeletionTimestamp() != nil {
 		return Verdict{Progressing, "Pending deletion"}, nil
 	}
-	verdict, err := a.run(object)
+	verdict, err := a.run(ctx, object)
 	if err != nil {
 		return Verdict{Unknown, err.Error()}, fmt.Errorf("health of %s %s: %w", object.GetKind(), object.GetName(), err)
 	}
 	return verdict, nil
 }
 
-func (a *ArgoCD) run(object *unstructured.Unstructured) (Verdict, error) {
+func (a *ArgoCD) run(ctx context.Context, object *unstructured.Unstructured) (Verdict, error) {
 	state := lua.NewState(lua.Options{SkipOpenLibs: true})
 	defer state.Close()
 	if err := openLibraries(state); err != nil {
 		return Verdict{}, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	state.SetContext(ctx)
 	state.SetGlobal("obj", toLua(state, object.Object))

@@ -96,7 +96,7 @@ func TestHealth(t *testing.T) {
 			for _, kind := range []string{"SegmentationProfile", "ClusterSegmentationProfile"} {
 				o := object(t, c.status)
 				o.SetKind(kind)
-				if got, err := argo.Judge(o); err != nil || got != c.want {
+				if got, err := argo.Judge(t.Context(), o); err != nil || got != c.want {
 					t.Errorf("%s: %+v, %v; want %+v", kind, got, err, c.want)
 				}
 				if got, err := KStatus(o); err != nil || c.kstatus != "" && got != c.kstatus {
@@ -114,7 +114,7 @@ func TestADeletedProfileIsProgressing(t *testing.T) {
 	}
 	o := object(t, "{observedGeneration: 2, conditions: [{type: Ready, status: 'True', observedGeneration: 2, message: Good.}]}")
 	o.SetDeletionTimestamp(new(metav1.Now()))
-	if got, err := argo.Judge(o); err != nil || got.Status != Progressing {
+	if got, err := argo.Judge(t.Context(), o); err != nil || got.Status != Progressing {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if got, err := KStatus(o); err != nil || got != kstatus.TerminatingStatus {
@@ -150,7 +150,7 @@ func TestWhatScriptsCanUse(t *testing.T) {
 				t.Fatal(err)
 			}
 			o := object(t, "")
-			got, err := argo.Judge(o)
+			got, err := argo.Judge(t.Context(), o)
 			if text := string(got.Status) + ": " + got.Message; !strings.Contains(text, c.want) || strings.HasPrefix(text, "Unknown") != (err != nil || strings.Contains(text, "invalid")) {
 				t.Errorf("%q, %v; want %q", text, err, c.want)
 			}

@@ -3,7 +3,7 @@
 //
 //	argo, err := health.NewArgoCD()
 //	...
-//	verdict, err := argo.Judge(object)
+//	verdict, err := argo.Judge(ctx, object)
 //	if verdict.Status == health.Healthy {
 //		...
 //	}

@@ -93,11 +93,7 @@ var _ = Describe("On an API server that does not stream lists", func() {
 // Whether the operator needs all that it may is known when all specs have run. That nothing was denied is looked at when a control
 // plane ends.
 var _ = AfterSuite(func() {
-	if plane == nil {
-		return
-	}
-	config, _ := GinkgoConfiguration()
-	if len(config.FocusStrings)+len(config.SkipStrings)+len(config.FocusFiles)+len(config.SkipFiles) > 0 || config.LabelFilter != "" {
+	if plane == nil || !runsAll() {
 		return
 	}
 	var unused []audit.Grant

@@ -22,6 +22,7 @@ import (
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/test/audit"
 	"firebreak.dev/firebreak/test/harness"
+	"firebreak.dev/firebreak/test/truth"
 )
 
 // dnsAddress is where the cluster's DNS is, as in the compiler's golden files.
@@ -50,6 +51,7 @@ func TestIntegration(t *testing.T) {
 var _ = BeforeSuite(func(ctx SpecContext) {
 	log.SetLogger(zap.New(zap.WriteTo(GinkgoWriter)))
 	plane, k8s = startPlane(ctx)
+	recordStatuses(ctx)
 	scraper = newScraper(ctx)
 	operatorKubeconfig, operator = startOperator(ctx, plane)
 	DeferCleanup(func() error { return operator.Stop() })
@@ -66,6 +68,30 @@ var _ = JustAfterEach(func() {
 	lines := strings.Split(text, "\n")
 	AddReportEntry("the operator's log", strings.Join(lines[max(0, len(lines)-60):], "\n"), ReportEntryVisibilityFailureOrVerbose)
 })
+
+// recordStatuses judges every version of every profile that the specs come to, whatever they look at themselves, when the suite
+// ends.
+func recordStatuses(ctx context.Context) {
+	GinkgoHelper()
+	recorder, err := truth.Record(ctx, plane.Config())
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(recorder.Stop)
+	DeferCleanup(func(ctx SpecContext) {
+		report, err := recorder.Judge(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		AddReportEntry("measured", report.String())
+		Expect(report.Violations).To(BeEmpty(), "%s", report.Violations)
+		if runsAll() {
+			Expect(report.Healthy).To(BeNumerically(">", 200), "%s", report)
+		}
+	}, NodeTimeout(time.Minute))
+}
+
+// runsAll says whether no spec was left out by flags.
+func runsAll() bool {
+	config, _ := GinkgoConfiguration()
+	return len(config.FocusStrings)+len(config.SkipStrings)+len(config.FocusFiles)+len(config.SkipFiles) == 0 && config.LabelFilter == ""
+}
 
 // startPlane starts a control plane with Firebreak's configuration until the suite, the container or the spec ends. Feature gates
 // of the API server are as they are by default where nothing else is said.
