@@ -23,7 +23,7 @@ spec:
   isolation: Namespace
   tiers:
   - {name: web, podSelector: {matchLabels: {app: web}}}
-  - {name: db, podSelector: {matchExpressions: [{key: app, operator: In, values: [db, store]}]}}
+  - {name: db, podSelector: {matchExpressions: [{key: app, operator: In, values: [db, store, db]}]}}
 status:
   observedGeneration: 2
   namespaces: {selected: 1, applied: 1, failed: 0, refused: 0}

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/selector"
 )
 
 // role is what a policy is there for in a namespace: a tier with its selector, or the default deny.
@@ -18,13 +19,13 @@ type role struct{ tier, selector string }
 
 func (r role) String() string { return fmt.Sprintf("tier %s of pods %q", r.tier, r.selector) }
 
-// roleOf returns the role of a tier. Selectors that mean the same, but are not written the same, are two.
+// roleOf returns the role of a tier. What is written in another order, or twice, is the same selector.
 func roleOf(tier string, podSelector *metav1.LabelSelector) (role, error) {
-	selector, err := metav1.LabelSelectorAsSelector(podSelector)
+	pods, err := selector.Compile(selector.Canonical(podSelector))
 	if err != nil {
 		return role{}, fmt.Errorf("selector of tier %s: %w", tier, err)
 	}
-	return role{tier, selector.String()}, nil
+	return role{tier, pods.String()}, nil
 }
 
 // period is a time for which a policy stood in one role for one profile: from the revision from until the one before to,
