@@ -152,19 +152,22 @@ func (t *transitions) transit(ctx context.Context, group int) {
 	t.eachLife(func(l *life) { l.look(ctx, was[l]) })
 }
 
-// eachLife does something in all namespaces side by side, and ends the spec when it failed in one.
-func (t *transitions) eachLife(do func(*life)) {
+// eachLife does something in all namespaces side by side.
+func (t *transitions) eachLife(do func(*life)) { sideBySide(t.lives, do) }
+
+// sideBySide does something with each item, and ends the spec when it failed with one.
+func sideBySide[T any](items []T, do func(T)) {
 	var done atomic.Int32
 	var wg sync.WaitGroup
-	for _, l := range t.lives {
+	for _, item := range items {
 		wg.Go(func() {
 			defer GinkgoRecover()
-			do(l)
+			do(item)
 			done.Add(1)
 		})
 	}
 	wg.Wait()
-	Expect(int(done.Load())).To(Equal(len(t.lives)), "the failure is said above")
+	Expect(int(done.Load())).To(Equal(len(items)), "the failure is said above")
 }
 
 // crashRule is the name of the rule that lets the operator crash.
