@@ -83,12 +83,15 @@ soak: controlplane ## Let things go wrong for SOAK (15m) and more, and print wha
 
 .PHONY: fuzz
 fuzz: ## Fuzz each fuzz target for FUZZTIME (30s)
-	@go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}} {{.Dir}}{{end}}' ./... | while read -r package dir; do \
-	  for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' "$$dir"/*_test.go); do \
-	    echo "== $$package $$target"; \
-	    go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=10x "$$package"; \
-	  done; \
-	done
+	@FUZZTIME="$(FUZZTIME)" .ci/fuzz
+
+.PHONY: vulncheck
+vulncheck: bin/govulncheck ## Look for known vulnerabilities in what is built; VULNDB=file:///... names a copy of the database
+	@VULNDB="$(VULNDB)" .ci/vulncheck
+
+.PHONY: reproducible
+reproducible: ## Build the checked out commit twice, in different places, and compare the programs
+	@.ci/reproducible
 
 .PHONY: golden
 golden: ## Write the golden files anew; look at the difference before you commit it
@@ -193,6 +196,11 @@ bin/diagrams: .ci/diagrams/package.json .ci/diagrams/package-lock.json .ci/diagr
 	  mkdir -p $@ && cp $^ $@ && npm ci --prefix $@ --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@; \
 	elif [ "$${CI:-}" = true ]; then echo "Node.js and npm are needed"; exit 1; \
 	else echo "no npm: pictures are not held against the parsers of Mermaid and Graphviz"; fi
+
+bin/govulncheck: .ci/vuln/go.mod .ci/vuln/go.sum
+	@mkdir -p bin
+	@cd .ci/vuln && go build -buildvcs=false -o ../../$@ golang.org/x/vuln/cmd/govulncheck
+	@touch $@
 
 bin/crd-ref-docs: .ci/docs/go.mod .ci/docs/go.sum
 	@mkdir -p bin
