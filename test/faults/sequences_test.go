@@ -35,6 +35,8 @@ var _ = Describe("Random sequences of valid and invalid specs", func() {
 			sequences = append(sequences, newSequence(ctx, i, seen))
 		}
 		sideBySide(sequences, func(s *sequence) {
+			s.frozen(ctx)
+			s.expectSettled(ctx)
 			for range steps {
 				s.step(ctx)
 			}
@@ -70,7 +72,7 @@ func newSequence(ctx context.Context, number int, seen client.Reader) *sequence 
 	s := &sequence{drawer: random.New(uint64(GinkgoRandomSeed()), uint64(2000+number)), counts: map[string]int{}}
 	s.namespace = newLifeNamespace(ctx, fmt.Sprint("sequence-", number), map[string]string{"team": "a"})
 	p := drawProfile(s.drawer, v1alpha1.KindSegmentationProfile)
-	p.Key = snapshot.ProfileKey{Kind: v1alpha1.KindSegmentationProfile, Namespace: s.namespace, Name: "p0"}
+	p.Key, p.Mode = snapshot.ProfileKey{Kind: v1alpha1.KindSegmentationProfile, Namespace: s.namespace, Name: "p0"}, v1alpha1.ModeEnforce
 	s.declared, s.former = &declared{Profile: p, seen: seen}, p
 	s.declare(ctx, p)
 	s.expectSettled(ctx)
@@ -188,7 +190,8 @@ func (s *sequence) frozen(ctx context.Context) {
 		}
 		return string(c.Status) + "/" + c.Reason
 	}, 2*recoveredWithin).Should(Equal(string(metav1.ConditionFalse)+"/"+v1alpha1.ReasonInvalid), again())
-	Expect(wholePolicies(ctx, s.namespace)).To(Equal(was), again())
+	// The status may say so before the namespace is looked at.
+	Consistently(func() map[string]string { return wholePolicies(ctx, s.namespace) }, "1s").Should(Equal(was), again())
 	s.alter(ctx)
 }
 
