@@ -91,3 +91,12 @@ func TestARoundWithoutAReportIsAnError(t *testing.T) {
 		t.Errorf("got %v", report)
 	}
 }
+
+func TestWhatWasSkippedIsNotSaidToBeOK(t *testing.T) {
+	if got, want := verdict("vulncheck", "compiling\nvulncheck: SKIPPED, the database cannot be read\n"), "SKIPPED, the database cannot be read"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := verdict("fuzz", "4 targets\n"), "ok, see bin/soak/fuzz.log"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
