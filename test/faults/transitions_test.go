@@ -226,6 +226,7 @@ func (t *transitions) finish(ctx context.Context) {
 		next.DeletionPolicy, next.Mode = v1alpha1.DeletionPolicyDelete, v1alpha1.ModeEnforce
 		platform.declare(ctx, next)
 		platform.expectSettled(ctx)
+		t.eachLife(func(l *life) { l.look(ctx, l.describe()+was) })
 		platform.remove(ctx)
 		platform.expectSettled(ctx)
 		t.eachLife(func(l *life) { l.look(ctx, l.describe()+was) })
