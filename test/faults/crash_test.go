@@ -28,11 +28,12 @@ func points() []point {
 	}
 }
 
-// crashRules let the operator crash at some of its writes, all but events and leases.
-func crashRules(fault proxy.Fault, when proxy.When) []*proxy.Rule {
+// crashRules let the operator crash at some of its writes for a scenario, all but events and leases. What other specs have left
+// may give it something to say at each start.
+func crashRules(s *scenario, fault proxy.Fault, when proxy.When) []*proxy.Rule {
 	return []*proxy.Rule{
 		{Name: "event or lease", Requests: proxy.Requests{Verbs: proxy.Writes(), Resources: []string{"events", "leases"}}, Fault: proxy.Note()},
-		{Name: "write", Requests: proxy.Requests{Verbs: proxy.Writes()}, When: when, Fault: fault},
+		{Name: "write", Requests: proxy.Requests{Verbs: proxy.Writes(), Namespaces: []string{s.namespace, ""}}, When: when, Fault: fault},
 	}
 }
 
@@ -58,8 +59,8 @@ func crashesIn(story story) {
 	BeforeAll(func(ctx SpecContext) {
 		operator = startMortal(ctx)
 		earlier := before.Counts()["write"]
-		before.SetRules(crashRules(proxy.Note(), nil)...)
 		reference = newScenario(ctx, story, operator)
+		before.SetRules(crashRules(reference, proxy.Note(), nil)...)
 		reference.run(ctx, nil)
 		writes = before.Counts()["write"] - earlier
 		Expect(writes).To(BeNumerically(">=", reference.checked), "%v", before.Acts())
@@ -70,8 +71,8 @@ func crashesIn(story story) {
 	crash := func(ctx SpecContext, at point, when proxy.When) (crashes int, s *scenario) {
 		GinkgoHelper()
 		earlier, _ := operator.history()
-		before.SetRules(crashRules(at.fault(operator.crash), when)...)
 		s = newScenario(ctx, story, operator)
+		before.SetRules(crashRules(s, at.fault(operator.crash), when)...)
 		s.run(ctx, reference)
 		before.SetRules()
 		crashes, _ = operator.history()

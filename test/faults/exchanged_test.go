@@ -72,6 +72,7 @@ var _ = Describe("A policy that somebody replaces by another one just before the
 		GinkgoHelper()
 		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "exchanged-"}}
 		Expect(k8s.Create(ctx, ns)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(k8s.Delete(ctx, ns)).To(Succeed()) })
 		p := &v1alpha1.SegmentationProfile{ObjectMeta: metav1.ObjectMeta{Namespace: ns.Name, Name: "shop"}}
 		setSpec(p, withCache)
 		Expect(k8s.Create(ctx, p)).To(Succeed())
