@@ -234,8 +234,12 @@ func (r *ProfileStatusReconciler) candidates(ctx context.Context, profile snapsh
 // finish removes the finalizer of a deleted cluster profile when none of its policies is left in a namespace that stays
 // or, if they are to stay, when none has it for an owner. The cache and then the API server itself must say so.
 func (r *ProfileStatusReconciler) finish(ctx context.Context, obj client.Object, in report.Input) (done bool, err error) {
+	if r.kind != v1alpha1.KindClusterSegmentationProfile {
+		// If it has our finalizer, somebody else gave it that: it is theirs to take, and we have no right to.
+		return false, nil
+	}
 	if !controllerutil.ContainsFinalizer(obj, v1alpha1.Finalizer) {
-		return r.kind == v1alpha1.KindClusterSegmentationProfile, nil
+		return true, nil
 	}
 	if in.Elsewhere > 0 && !in.Profile.Retains() {
 		return false, nil

@@ -44,6 +44,31 @@ var _ = Describe("A tenant that means harm", func() {
 	})
 })
 
+var _ = Describe("A SegmentationProfile that somebody has given our finalizer", func() {
+	It("loses its policies when it is deleted, and is left to whoever gave it that", func(ctx SpecContext) {
+		startMortal(ctx)
+		d := trackedProfile(v1alpha1.KindSegmentationProfile, newLifeNamespace(ctx, "borrowed-finalizer", nil))
+		d.DeletionPolicy = v1alpha1.DeletionPolicyDelete
+		d.live = d.object()
+		d.live.SetFinalizers([]string{v1alpha1.Finalizer})
+		Expect(k8s.Create(ctx, d.live)).To(Succeed())
+		d.there = true
+		d.expectSettled(ctx)
+		asked := &proxy.Rule{
+			Name: "profile itself", Fault: proxy.Note(),
+			Requests: proxy.Requests{Verbs: proxy.Writes(), Resources: []string{"segmentationprofiles"}, Subresources: []string{""}},
+		}
+		before.SetRules(asked)
+		d.remove(ctx)
+		Eventually(func() map[string]string { return wholePolicies(ctx, d.Key.Namespace) }).Should(BeEmpty())
+		Consistently(before.Counts, "2s").ShouldNot(HaveKey(asked.Name), "%v", before.Acts())
+		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(d.live), d.live)).To(Succeed())
+		Expect(d.live.GetFinalizers()).To(Equal([]string{v1alpha1.Finalizer}))
+		d.live.SetFinalizers(nil)
+		Expect(k8s.Update(ctx, d.live)).To(Succeed())
+	})
+})
+
 // tenantRule is the name of the rule that notes every write, also those that the API server refuses.
 const tenantRule = "tenant: write"
 
