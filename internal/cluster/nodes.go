@@ -30,8 +30,9 @@ type rangesMemory struct {
 
 	// confirming is held by the one who asks the API server.
 	confirming sync.Mutex
-	// confirmed are the ranges that were returned last; nil before the first time.
-	confirmed []netip.Prefix
+	// confirmed are the ranges that were returned last, for this version of what the cache shows; nil before the first time.
+	confirmed    []netip.Prefix
+	confirmedFor int
 }
 
 // RangesChanged says that a node or a ServiceCIDR changed. It must be called after the cache shows the change, and before
@@ -50,15 +51,21 @@ func (r *Reader) nodes(ctx context.Context) ([]snapshot.Node, error) {
 }
 
 // clusterRanges returns the public ranges that the cluster uses, sorted. What is left out of them becomes part of the
-// internet, so a cache that lacks some is not believed: the first time, and whenever it shows fewer than before, the API
-// server itself is asked.
+// internet, so a cache that lacks some is not believed: the first time, and whenever it changes and then shows fewer than
+// before, the API server itself is asked, once for all namespaces.
 func (r *Reader) clusterRanges(ctx context.Context) ([]netip.Prefix, error) {
+	r.ranges.mu.Lock()
+	version := r.ranges.version
+	r.ranges.mu.Unlock()
 	_, ranges, err := r.nodesAndRanges(ctx)
 	if err != nil {
 		return nil, err
 	}
 	r.ranges.confirming.Lock()
 	defer r.ranges.confirming.Unlock()
+	if r.ranges.confirmed != nil && r.ranges.confirmedFor == version {
+		return r.ranges.confirmed, nil
+	}
 	if r.ranges.confirmed == nil || len(ipset.Subtract(r.ranges.confirmed, ranges)) > 0 {
 		live, err := r.liveRanges(ctx)
 		if err != nil {
@@ -66,7 +73,7 @@ func (r *Reader) clusterRanges(ctx context.Context) ([]netip.Prefix, error) {
 		}
 		ranges = ipset.Aggregate(slices.Concat(ranges, live))
 	}
-	r.ranges.confirmed = append([]netip.Prefix{}, ranges...)
+	r.ranges.confirmed, r.ranges.confirmedFor = append([]netip.Prefix{}, ranges...), version
 	return ranges, nil
 }
 
