@@ -101,7 +101,7 @@ var _ = Describe("A policy that somebody replaces by another one just before the
 		Expect(theirs).To(Receive(&is))
 		Consistently(func() string { return bytesOfPolicy(ctx, namespace, name) }).Should(Equal(is), "%v", before.Acts())
 		Expect(operator.ailing()).To(Succeed())
-		AddReportEntry(account.EntryName, account.Account{Test: "a policy exchanged under the operator's hands", Faults: 1, Writes: 1, Recoveries: []time.Duration{recovered}})
+		AddReportEntry(account.EntryName, account.Account{Test: "a policy exchanged under the operator's hands", Faults: 1, Recoveries: []time.Duration{recovered}})
 	},
 		Entry("when the write deletes it", "delete", "cache", "True/Applied"),
 		Entry("when the write changes it", "update", "web", "False/NameConflict"),

@@ -29,7 +29,8 @@ type round struct {
 	focus string
 }
 
-// run runs the specs and returns Ginkgo's report about them, in which some may have failed.
+// run runs the specs and returns Ginkgo's report about them, in which some may have failed. What fails beside them, such as a
+// race that is found, is an error.
 func (r round) run(ctx context.Context, out io.Writer) (types.Report, error) {
 	name := fmt.Sprintf("round-%d", r.number)
 	reportFile, err := filepath.Abs(filepath.Join(logs, name+".json"))
@@ -50,11 +51,17 @@ func (r round) run(ctx context.Context, out io.Writer) (types.Report, error) {
 	cmd := exec.CommandContext(ctx, suite, args...)
 	// A test runs in the directory of its package.
 	cmd.Dir, cmd.Env = filepath.Join("test", "faults"), append(os.Environ(), "FIREBREAK_SOAK=1")
+	// An interrupted suite ends what it has started.
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 2 * time.Minute
 	fmt.Fprintf(out, "Round %d, seed %d, see %s\n", r.number, r.seed, logOf(name))
 	runErr := follow(cmd, logOf(name), out)
 	report, err := readReport(reportFile)
 	if err != nil {
 		return report, errors.Join(fmt.Errorf("round %d ended without a report, see %s: %w", r.number, logOf(name), err), runErr)
+	}
+	if runErr != nil && report.SuiteSucceeded {
+		return report, fmt.Errorf("round %d failed though none of its specs did, see %s: %w", r.number, logOf(name), runErr)
 	}
 	return report, nil
 }
