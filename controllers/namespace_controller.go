@@ -131,7 +131,9 @@ func (r *NamespaceReconciler) converge(ctx context.Context, s snapshot.Snapshot,
 	})
 	wait := r.pace.wait(namespace, set.Len(), set.IsUrgent(outputs), time.Now())
 	if set.Len() > 0 {
-		r.record(namespace, report.Began(s, outputs, set, r.fights.contests(namespace, time.Now())))
+		for profile, outcome := range report.Began(s, outputs, set, r.fights.contests(namespace, time.Now())) {
+			r.ledger.Begin(profile, namespace, *outcome)
+		}
 		if wait > 0 {
 			return r.soonEnough(namespace, set, ctrl.Result{RequeueAfter: wait}), nil
 		}

@@ -31,6 +31,18 @@ func New(notify func(snapshot.ProfileKey)) *Ledger {
 	}
 }
 
+// Begin is Record for writes that begin. What failed before, for the same generation, stands until it is known how they end:
+// otherwise a profile that cannot get on would say the one and the other by turns.
+func (l *Ledger) Begin(profile snapshot.ProfileKey, namespace string, entry report.Outcome) {
+	l.mu.Lock()
+	before, had := l.entries[profile][namespace]
+	l.mu.Unlock()
+	if had && before.State == report.Failed && before.UID == entry.UID && before.Generation == entry.Generation {
+		return
+	}
+	l.Record(profile, namespace, entry)
+}
+
 // Record replaces what is known of one profile in one namespace.
 func (l *Ledger) Record(profile snapshot.ProfileKey, namespace string, entry report.Outcome) {
 	l.mu.Lock()

@@ -65,6 +65,30 @@ func TestProfilesAreToldOfChangesOnly(t *testing.T) {
 	}
 }
 
+func TestWhatFailedStandsWhileItIsTriedAgain(t *testing.T) {
+	outcome := func(state report.State, generation int64) report.Outcome {
+		return report.Outcome{UID: "u", Generation: generation, State: state}
+	}
+	for name, c := range map[string]struct {
+		before, begun report.Outcome
+		want          report.State
+	}{
+		"what failed":                 {outcome(report.Failed, 1), outcome(report.Applying, 1), report.Failed},
+		"what failed for another one": {outcome(report.Failed, 1), outcome(report.Applying, 2), report.Applying},
+		"what was right":              {outcome(report.Applied, 1), outcome(report.Applying, 1), report.Applying},
+		"what was nothing":            {report.Outcome{}, outcome(report.Applying, 1), report.Applying},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := New(func(snapshot.ProfileKey) {})
+			l.Record(key("a"), "one", c.before)
+			l.Begin(key("a"), "one", c.begun)
+			if got := l.Of(key("a"))["one"].State; got != c.want {
+				t.Errorf("it is %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
 func TestWhatIsKnownOfAProfile(t *testing.T) {
 	l := New(func(snapshot.ProfileKey) {})
 	l.Record(key("a"), "one", report.Outcome{Policies: 1})

@@ -25,7 +25,7 @@ func Status(in Input) v1alpha1.ProfileStatus {
 func StatusAndFindings(in Input) (v1alpha1.ProfileStatus, []v1alpha1.Finding) {
 	t := tallyOf(in)
 	verdict := judge(in, t)
-	if (verdict.unexamined || (t.unjudged > 0 && !t.contradictsIsolation(in)) || !in.PodsKnown) && standsStill(in, t) {
+	if (verdict.unexamined || (t.unjudged > 0 && !t.contradictsIsolation(in)) || !in.PodsKnown) && standsStill(in, t, verdict) {
 		return withDrift(in.Previous, in.Drift), in.Previous.Findings
 	}
 	coverage := cover(in)
@@ -64,12 +64,12 @@ func (t *tally) contradictsIsolation(in Input) bool {
 }
 
 // standsStill says whether nothing known contradicts the status that is there, which an earlier process wrote.
-func standsStill(in Input, t tally) bool {
+func standsStill(in Input, t tally, v verdict) bool {
 	previous := in.Previous
 	return in.Inherited && !in.Profile.Deleting && in.Elsewhere == 0 &&
 		previous.ObservedGeneration == in.Profile.Generation && (previous.Preview != nil) == in.previews() &&
 		previous.Namespaces != nil && previous.Namespaces.Selected == t.selected && previous.Namespaces.Refused == t.refused &&
-		t.applying == 0 && t.failed == 0 && t.stuck() == 0
+		t.saysNoMoreTrouble(previous, v)
 }
 
 func withDrift(status v1alpha1.ProfileStatus, drift Drift) v1alpha1.ProfileStatus {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -215,6 +216,63 @@ func TestARestartSaysNothingNewBeforeItKnowsMore(t *testing.T) {
 				t.Errorf("Ready is %q", got)
 			}
 		})
+	}
+}
+
+func TestARestartSaysNothingNewOfTroubleThatIsKnown(t *testing.T) {
+	conflict := func() *Outcome { return because(came(Conflicted, 1), "name taken") }
+	failure := func() *Outcome { return because(came(Failed, 1), "forbidden") }
+	tooLarge := func() *Outcome { return because(came(Frozen, 1), "too many nodes.") }
+	right := func() *Outcome { return came(Applied, 1) }
+	type outcomes []*Outcome
+	for name, c := range map[string]struct {
+		profile snapshot.Profile
+		before  outcomes
+		// after a restart, nil was not examined yet, and nothing was judged.
+		after  outcomes
+		stands bool
+	}{
+		"the same conflict":                            {shop(), outcomes{conflict()}, outcomes{conflict()}, true},
+		"the same failure":                             {shop(), outcomes{failure()}, outcomes{failure()}, true},
+		"nothing examined yet":                         {shop(), outcomes{conflict()}, outcomes{nil}, true},
+		"another conflict":                             {shop(), outcomes{conflict()}, outcomes{because(came(Conflicted, 1), "another name taken")}, false},
+		"a failure that was a conflict":                {shop(), outcomes{conflict()}, outcomes{failure()}, false},
+		"a conflict that was a failure":                {shop(), outcomes{failure()}, outcomes{conflict()}, false},
+		"a conflict where all was right":               {shop(), outcomes{right()}, outcomes{conflict()}, false},
+		"a conflict that is being written for":         {shop(), outcomes{conflict()}, outcomes{came(Applying, 1)}, false},
+		"a failure that is tried again":                {shop(), outcomes{failure()}, outcomes{came(Applying, 1)}, true},
+		"a write besides a failure":                    {baseline(), outcomes{failure(), right()}, outcomes{failure(), came(Applying, 1)}, false},
+		"one of two examined, the conflict":            {baseline(), outcomes{conflict(), right()}, outcomes{conflict(), nil}, true},
+		"one of two examined, the other":               {baseline(), outcomes{conflict(), right()}, outcomes{nil, right()}, true},
+		"both examined":                                {baseline(), outcomes{conflict(), right()}, outcomes{conflict(), right()}, true},
+		"one of two failed, the other not examined":    {baseline(), outcomes{failure(), right()}, outcomes{failure(), nil}, true},
+		"one of two too large, the other not examined": {baseline(), outcomes{tooLarge(), right()}, outcomes{tooLarge(), nil}, true},
+		"the lesser of two kinds of trouble so far":    {baseline(), outcomes{failure(), conflict()}, outcomes{nil, conflict()}, true},
+		"a worse kind of trouble":                      {baseline(), outcomes{conflict(), right()}, outcomes{failure(), nil}, false},
+		"conflicts in more namespaces":                 {baseline(), outcomes{conflict(), right(), right()}, outcomes{conflict(), conflict(), nil}, false},
+		"a conflict in fewer namespaces, of all":       {baseline(), outcomes{conflict(), conflict()}, outcomes{conflict(), right()}, false},
+		"a conflict where all was right in both":       {baseline(), outcomes{right(), right()}, outcomes{conflict(), nil}, false},
+		"a conflict where nothing was known":           {baseline(), outcomes{nil, nil}, outcomes{conflict(), nil}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := Status(judged(in(c.profile, c.before...), ""))
+			input := in(c.profile, c.after...)
+			input.Previous, input.Now, input.Inherited = *before.DeepCopy(), noon.Add(time.Hour), true
+			if after := Status(input); reflect.DeepEqual(after, before) != c.stands {
+				t.Errorf("it was %q, Isolated %q; is %q, Isolated %q", said(before, v1alpha1.ConditionReady), said(before, v1alpha1.ConditionIsolated),
+					said(after, v1alpha1.ConditionReady), said(after, v1alpha1.ConditionIsolated))
+			}
+		})
+	}
+}
+
+func TestTroubleThatIsKnownDoesNotHideWhatWasJudged(t *testing.T) {
+	conflict := because(came(Conflicted, 1), "name taken")
+	input := in(baseline(), conflict, came(Applied, 1))
+	input.Previous, input.Inherited = Status(judged(in(baseline(), conflict, came(Applied, 1)), "")), true
+	input.Namespaces[1].Judgement = &analyzer.Judgement{Profile: input.Profile.Key, UID: input.Profile.UID, Generation: 3, Widened: "a hole"}
+	if got := said(Status(input), v1alpha1.ConditionIsolated); !strings.HasPrefix(got, "False ") {
+		t.Errorf("Isolated is %q", got)
 	}
 }
 

@@ -2,7 +2,10 @@ package report
 
 import (
 	"fmt"
+	"slices"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
@@ -67,6 +70,33 @@ func whyStuck(t tally) (reason, message string) {
 		return v1alpha1.ReasonNameConflict, t.conflicted.andTheLike()
 	}
 	return v1alpha1.ReasonContested, t.contested.andTheLike()
+}
+
+// saysNoMoreTrouble says whether the status that is there speaks of all the trouble found so far. While namespaces are not examined
+// yet, there may be more, of the kind that it speaks of first; when all are, it must say the very same. What failed may be being
+// tried again.
+func (t *tally) saysNoMoreTrouble(previous v1alpha1.ProfileStatus, v verdict) bool {
+	troubled := t.failed + t.stuck() + t.applying
+	if troubled == 0 {
+		return true
+	}
+	before := meta.FindStatusCondition(previous.Conditions, v1alpha1.ConditionReady)
+	if before == nil || before.Status != metav1.ConditionFalse || troubled > previous.Namespaces.Failed {
+		return false
+	}
+	if t.applying > 0 {
+		return before.Reason == v1alpha1.ReasonApplyFailed
+	}
+	if !v.unexamined {
+		return before.Reason == v.reason && before.Message == cutMessage(v.message)
+	}
+	reason := v1alpha1.ReasonApplyFailed
+	if t.failed == 0 {
+		reason, _ = whyStuck(*t)
+	}
+	inOrder := []string{v1alpha1.ReasonApplyFailed, v1alpha1.ReasonPolicyTooLarge, v1alpha1.ReasonNameConflict, v1alpha1.ReasonContested}
+	first := slices.Index(inOrder, before.Reason)
+	return first >= 0 && first <= slices.Index(inOrder, reason)
 }
 
 // whyRefused says why a profile is not accepted; empty when it is.

@@ -126,8 +126,29 @@ func everyKindOfProfile(ctx context.Context) (namespaces []string, profiles []cl
 	Eventually(func() int64 { return corrections(ctx, enforced) }).Should(BeEquivalentTo(1))
 
 	namespaces, profiles = []string{one, two}, []client.Object{enforced, preview, retained, refused, everywhere}
+	conflicted, theirs := profilesInConflict(ctx)
+	namespaces, profiles = append(namespaces, theirs...), append(profiles, conflicted...)
 	expectRest(ctx, namespaces, profiles)
 	return namespaces, profiles
+}
+
+// profilesInConflict makes a profile of each kind that needs the name of a policy that is somebody else's: the one in its only
+// namespace, the other in one of two.
+func profilesInConflict(ctx context.Context) (profiles []client.Object, namespaces []string) {
+	GinkgoHelper()
+	key := newName("segment")
+	alone, free, taken := newNamespace(ctx, nil), newNamespace(ctx, map[string]string{key: "yes"}), newNamespace(ctx, nil)
+	newForeignPolicy(ctx, alone, nameOfPolicy(ctx, "web"))
+	one := newProfile(ctx, alone, "shop", twoTiers)
+	both := newClusterProfile(ctx, selecting(key))
+	expectReady(ctx, both)
+	newForeignPolicy(ctx, taken, policyOf(ctx, free, "all").Name)
+	relabel(ctx, taken, map[string]any{key: "yes"})
+	profiles = []client.Object{one, both}
+	for _, p := range profiles {
+		expectStalled(ctx, p, "NameConflict")
+	}
+	return profiles, []string{alone, free, taken}
 }
 
 // expectRest waits until nothing is written for longer than the operator keeps a status back.
