@@ -52,15 +52,11 @@ func BuildManager(ctx context.Context) (string, error) {
 		return "", err
 	}
 	binary := filepath.Join(root, "bin", "manager")
-	args := []string{"build"}
 	if raceEnabled {
 		binary += "-race"
-		args = append(args, "-race")
 	}
-	cmd := exec.CommandContext(ctx, "go", append(args, "-o", binary, "./cmd/manager")...)
-	cmd.Dir = root
-	if output, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the operator: %w\n%s", err, output)
+	if err := build(ctx, "./cmd/manager", binary); err != nil {
+		return "", fmt.Errorf("build the operator: %w", err)
 	}
 	return binary, nil
 }

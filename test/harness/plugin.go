@@ -3,7 +3,6 @@ package harness
 import (
 	"context"
 	"fmt"
-	"os/exec"
 	"path/filepath"
 )
 
@@ -14,16 +13,13 @@ func BuildPlugin(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	directory, args := "plugin", []string{"build"}
+	directory := "plugin"
 	if raceEnabled {
 		directory = "plugin-race"
-		args = append(args, "-race")
 	}
 	binary := filepath.Join(root, "bin", directory, "kubectl-firebreak")
-	cmd := exec.CommandContext(ctx, "go", append(args, "-o", binary, "./cmd/kubectl-firebreak")...)
-	cmd.Dir = root
-	if output, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the plugin: %w\n%s", err, output)
+	if err := build(ctx, "./cmd/kubectl-firebreak", binary); err != nil {
+		return "", fmt.Errorf("build the plugin: %w", err)
 	}
 	return binary, nil
 }

@@ -3,7 +3,7 @@
 //	go run ./test/run [-plain] [package pattern ...]
 //
 // It runs `go test` with the race detector and in shuffled order: first, side by side, the packages whose tests need
-// nothing but Go; then one by one those that start a control plane, so that they do not starve each other. Which are
+// nothing but Go; then two at a time those that start a control plane, so that they do not starve each other. Which are
 // which it sees from what their tests import; -plain leaves the latter out. A pattern may lead into a module of its own, such
 // as ./test/witness/...; then each group runs one module after the other. A failed test is shown in
 // full, and so is what a spec has measured: its report entries named "measured". The last line reads "N passed, N failed", or
@@ -47,10 +47,10 @@ func run(ctx context.Context, out io.Writer, plain bool, patterns []string) (boo
 	}
 	r := newReport(out)
 	for _, g := range groups {
-		if plain && g.oneByOne {
+		if plain && g.onPlane {
 			continue
 		}
-		for i, batch := range g.batches() {
+		for i, batch := range g.byModule {
 			if i == 0 {
 				fmt.Fprintf(out, "== %s\n", g.title)
 			}

@@ -25,8 +25,8 @@ const (
 // group is a set of packages whose tests run with the same flags.
 type group struct {
 	title string
-	// oneByOne keeps packages apart that would starve each other.
-	oneByOne bool
+	// onPlane is for packages that start a control plane.
+	onPlane bool
 	// flags are for `go test`, binaryFlags for the test binaries.
 	flags, binaryFlags []string
 	// byModule has the packages, a batch for each module.
@@ -48,20 +48,6 @@ func (g *group) add(module, pkg string) {
 		last++
 	}
 	g.byModule[last].packages = append(g.byModule[last].packages, pkg)
-}
-
-// batches returns the packages in the sets that may run side by side.
-func (g *group) batches() []batch {
-	if !g.oneByOne {
-		return g.byModule
-	}
-	var out []batch
-	for _, b := range g.byModule {
-		for _, pkg := range b.packages {
-			out = append(out, batch{b.module, []string{pkg}})
-		}
-	}
-	return out
 }
 
 // listGroups sorts the packages that have tests into groups. Without patterns it takes every package of the module.
@@ -114,12 +100,13 @@ func splitPattern(pattern string) (module, within string, err error) {
 // groupPackages reads, by module, one line a package: its import path and what its tests import.
 func groupPackages(lists map[string]string) []*group {
 	// A suite may take long on a busy machine, and `go test` would end it after ten minutes.
-	patient := []string{"-timeout=40m"}
+	// Two at a time keep two cores busy, for a suite often waits; more would starve each other.
+	patient := []string{"-timeout=40m", "-p=2"}
 	ginkgo := []string{"-ginkgo.v", "-ginkgo.randomize-all"}
 	plain := &group{title: "Tests that need no control plane"}
 	plainSpecs := &group{title: "Ginkgo specs that need no control plane", binaryFlags: ginkgo}
-	plane := &group{title: "Tests against a control plane", oneByOne: true, flags: patient}
-	planeSpecs := &group{title: "Ginkgo specs against a control plane", oneByOne: true, flags: patient, binaryFlags: ginkgo}
+	plane := &group{title: "Tests against a control plane", onPlane: true, flags: patient}
+	planeSpecs := &group{title: "Ginkgo specs against a control plane", onPlane: true, flags: patient, binaryFlags: ginkgo}
 
 	for _, module := range slices.Sorted(maps.Keys(lists)) {
 		for line := range strings.Lines(lists[module]) {

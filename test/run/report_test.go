@@ -157,11 +157,11 @@ func TestPackagesAreGroupedByWhatTheirTestsNeed(t *testing.T) {
 	}
 	var got []string
 	for _, g := range groupPackages(lists) {
-		for _, b := range g.batches() {
+		for _, b := range g.byModule {
 			got = append(got, b.module+" "+strings.Join(b.packages, ","))
 		}
 	}
-	if want := ". m/a,m/d;test/n m/test/n;. m/b;. " + harnessImport + ";. m/c;. m/e"; strings.Join(got, ";") != want {
+	if want := ". m/a,m/d;test/n m/test/n;. m/b;. " + harnessImport + ";. m/c,m/e"; strings.Join(got, ";") != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
