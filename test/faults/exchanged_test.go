@@ -94,12 +94,12 @@ var _ = Describe("A policy that somebody replaces by another one just before the
 		setSpec(p, withoutCache)
 		Expect(k8s.Update(ctx, p)).To(Succeed())
 		began := time.Now()
-		Eventually(func() string { return readiness(ctx, p) }).Should(Equal(reason), "%v", before.Acts())
-		Expect(before.Counts()).To(HaveKeyWithValue("exchange", BeNumerically(">=", 1)), "%v", before.Acts())
+		Eventually(func() string { return readiness(ctx, p) }).Should(Equal(reason), lastActs)
+		Expect(before.Counts()).To(HaveKeyWithValue("exchange", BeNumerically(">=", 1)), lastActs)
 		recovered := time.Since(began)
 		var is string
 		Expect(theirs).To(Receive(&is))
-		Consistently(func() string { return bytesOfPolicy(ctx, namespace, name) }).Should(Equal(is), "%v", before.Acts())
+		Consistently(func() string { return bytesOfPolicy(ctx, namespace, name) }).Should(Equal(is), lastActs)
 		Expect(operator.ailing()).To(Succeed())
 		AddReportEntry(account.EntryName, account.Account{Test: "a policy exchanged under the operator's hands", Faults: 1, Recoveries: []time.Duration{recovered}})
 	},
@@ -123,9 +123,9 @@ var _ = Describe("A policy that somebody replaces by another one just before the
 		})
 		setSpec(p, withoutCache)
 		Expect(k8s.Update(ctx, p)).To(Succeed())
-		Eventually(func() string { return readiness(ctx, p) }).Should(HavePrefix("True/"), "%v", before.Acts())
-		Expect(before.Counts()).To(HaveKeyWithValue("touched", BeNumerically(">=", 1)), "%v", before.Acts())
-		Consistently(func() string { return bytesOfPolicy(ctx, namespace, name) }).ShouldNot(BeEmpty(), "%v", before.Acts())
+		Eventually(func() string { return readiness(ctx, p) }).Should(HavePrefix("True/"), lastActs)
+		Expect(before.Counts()).To(HaveKeyWithValue("touched", BeNumerically(">=", 1)), lastActs)
+		Consistently(func() string { return bytesOfPolicy(ctx, namespace, name) }).ShouldNot(BeEmpty(), lastActs)
 	})
 })
 

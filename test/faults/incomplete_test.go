@@ -130,7 +130,7 @@ var _ = Describe("An operator that sees too little", Ordered, ContinueOnFailure,
 		GinkgoHelper()
 		times := u.spoil(how, what.resources...)
 		begin()
-		Eventually(times).Should(BeNumerically(">=", len(what.resources)), "%v", before.Acts())
+		Eventually(times).Should(BeNumerically(">=", len(what.resources)), lastActs)
 		u.world.touch(ctx)
 		Consistently(u.mortal.ailing, "700ms").Should(Succeed())
 		allowed := view{}

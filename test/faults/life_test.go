@@ -119,12 +119,13 @@ func (d *declared) change(ctx context.Context, drawer random.Drawer) {
 			next.Mode = v1alpha1.ModeEnforce
 		}
 	case 4:
-		// One that does not retain its policies goes in no order, because the garbage collector deletes them, too.
-		if d.there && d.Retains() {
+		// One that does not retain its policies goes in no order, because the garbage collector deletes them, too. In mode
+		// Preview it marks none to be retained.
+		if d.there && d.Retains() && d.Mode == v1alpha1.ModeEnforce {
 			d.remove(ctx)
 			return
 		}
-		next.DeletionPolicy = v1alpha1.DeletionPolicyRetain
+		next.DeletionPolicy, next.Mode = v1alpha1.DeletionPolicyRetain, v1alpha1.ModeEnforce
 	default:
 		next = drawer.Altered(next)
 	}
@@ -206,7 +207,6 @@ func (d *declared) text() string {
 // expectSettled waits until what is declared is ready, or gone with what it must take along.
 func (d *declared) expectSettled(ctx context.Context) {
 	GinkgoHelper()
-	text := d.text() + again()
 	Eventually(func() (string, error) {
 		obj := d.empty()
 		err := d.seen.Get(ctx, client.ObjectKeyFromObject(obj), obj)
@@ -225,7 +225,7 @@ func (d *declared) expectSettled(ctx context.Context) {
 			return fmt.Sprintf("generation %d: %+v", obj.GetGeneration(), c), nil
 		}
 		return "", nil
-	}, 2*recoveredWithin, "10ms").Should(BeEmpty(), text)
+	}, 2*recoveredWithin, "50ms").Should(BeEmpty(), func() string { return d.text() + again() })
 }
 
 // left says what a profile that is gone should have taken along.

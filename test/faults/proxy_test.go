@@ -55,7 +55,7 @@ var _ = Describe("The proxy before a real API server", func() {
 		Consistently(seen("second")).Should(Satisfy(apierrors.IsNotFound))
 		valve.Thaw()
 		Eventually(seen("second")).Should(Succeed())
-		Expect(before.Counts()).To(And(HaveKeyWithValue("lost", 1), HaveKeyWithValue("frozen", 1)), "%v", before.Acts())
+		Expect(before.Counts()).To(And(HaveKeyWithValue("lost", 1), HaveKeyWithValue("frozen", 1)), lastActs)
 	})
 })
 

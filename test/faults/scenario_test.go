@@ -146,7 +146,7 @@ func (s *scenario) run(ctx context.Context, reference *scenario) {
 				return false, StopTrying(err.Error())
 			}
 			if since := s.sinceLast(began); since > recoveredWithin {
-				return false, StopTrying(fmt.Sprintf("%s: after %s, the state is %+v; %v", next.name, since, s.state(ctx), before.Acts()))
+				return false, StopTrying(fmt.Sprintf("%s: after %s, the state is %+v; %s", next.name, since, s.state(ctx), lastActs()))
 			}
 			return settled()
 		}, "5m").Should(BeTrue(), next.name)

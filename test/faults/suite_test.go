@@ -12,6 +12,7 @@ package faults_test
 import (
 	"context"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -106,4 +107,15 @@ func recordStatuses(ctx context.Context) {
 // throughProxy returns a client configuration with a ServiceAccount's token, for the proxy instead of the API server.
 func throughProxy(token string) *rest.Config {
 	return &rest.Config{Host: before.URL(), TLSClientConfig: rest.TLSClientConfig{CAData: before.CA()}, BearerToken: token}
+}
+
+// lastActs lists the last faults, for who reads a failure.
+func lastActs() string {
+	acts := before.Acts()
+	var out strings.Builder
+	out.WriteString("the last faults:\n")
+	for _, act := range acts[max(0, len(acts)-20):] {
+		out.WriteString(act.String() + "\n")
+	}
+	return out.String()
 }

@@ -61,7 +61,7 @@ var _ = Describe("A SegmentationProfile that somebody has given our finalizer", 
 		before.SetRules(asked)
 		d.remove(ctx)
 		Eventually(func() map[string]string { return wholePolicies(ctx, d.Key.Namespace) }).Should(BeEmpty())
-		Consistently(before.Counts, "2s").ShouldNot(HaveKey(asked.Name), "%v", before.Acts())
+		Consistently(before.Counts, "2s").ShouldNot(HaveKey(asked.Name), lastActs)
 		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(d.live), d.live)).To(Succeed())
 		Expect(d.live.GetFinalizers()).To(Equal([]string{v1alpha1.Finalizer}))
 		d.live.SetFinalizers(nil)

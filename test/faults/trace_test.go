@@ -117,7 +117,7 @@ func (t *trace) expectNothingLostOrOpened(writes []write, during string) {
 	Expect(writes).NotTo(BeEmpty(), during)
 	found, err := scenarioUniverse(t.namespace).judge(t.from, writes)
 	Expect(err).NotTo(HaveOccurred())
-	Expect(found.breach).To(BeEmpty(), "%s: %v", during, before.Acts())
+	Expect(found.breach).To(BeEmpty(), "%s; %s", during, lastActs())
 	Expect(found.changed).NotTo(BeZero(), "%s changes nothing that is looked at", during)
 	Expect(found.tangled).To(BeZero(), during)
 	t.from = writes[len(writes)-1].after

@@ -221,7 +221,7 @@ func (w *wideWorld) expectNothingDeletedOrLoosened(ctx context.Context, during s
 			opened := slices.DeleteFunc(w.opened(namespace, last, write.after), func(connection string) bool {
 				return seen.mayOpen != "" && strings.Contains(connection, " to "+seen.mayOpen+" at ")
 			})
-			Expect(opened).To(BeEmpty(), "%s loosens; %v", what, before.Acts())
+			Expect(opened).To(BeEmpty(), "%s loosens; %s", what, lastActs())
 			last = write.after
 		}
 		w.last[namespace] = last

@@ -88,7 +88,7 @@ func follow(cmd *exec.Cmd, logFile string, out io.Writer) error {
 			specs++
 			if time.Since(said) > patience {
 				said = time.Now()
-				fmt.Fprintf(out, "  %d specs have run\n", specs)
+				fmt.Fprintf(out, "  specs done: %d\n", specs)
 			}
 		}
 		if err != nil {

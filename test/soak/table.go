@@ -103,7 +103,11 @@ func seconds(of []time.Duration, d time.Duration) string {
 	return fmt.Sprintf("%.1f s", d.Seconds())
 }
 
+// firstLine returns the first line of a text, or as much of it as one reads.
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	if runes := []rune(line); len(runes) > 200 {
+		return string(runes[:200]) + " ..."
+	}
 	return line
 }
