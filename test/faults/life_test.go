@@ -301,6 +301,12 @@ func again() string {
 // policiesOf returns the policies of a namespace by name, as text in which its name is replaced.
 func policiesOf(ctx context.Context, namespace string) map[string]string {
 	GinkgoHelper()
+	return policiesIn(ctx, k8s, namespace)
+}
+
+// policiesIn is policiesOf for the API server of any site.
+func policiesIn(ctx context.Context, k8s client.Reader, namespace string) map[string]string {
+	GinkgoHelper()
 	var list networkingv1.NetworkPolicyList
 	Expect(k8s.List(ctx, &list, client.InNamespace(namespace))).To(Succeed())
 	out := map[string]string{}

@@ -271,7 +271,7 @@ var _ = Describe("An outage", Ordered, ContinueOnFailure, func() {
 	)
 
 	BeforeAll(func(ctx SpecContext) {
-		place = startSite(ctx)
+		place = startSite(ctx, harness.Options{Outages: true})
 		operator = place.startReplica(ctx, place.before, "--leader-elect=false")
 		want = place.withoutFaults(ctx)
 	})
@@ -293,7 +293,7 @@ var _ = Describe("An outage that costs the leader its lease", Ordered, ContinueO
 	)
 
 	BeforeAll(func(ctx SpecContext) {
-		place = startSite(ctx)
+		place = startSite(ctx, harness.Options{Outages: true})
 		operator = place.startReplica(ctx, place.before)
 		want = place.withoutFaults(ctx)
 	})

@@ -35,12 +35,12 @@ type site struct {
 // suiteSite is the suite's own control plane, which nothing may take down.
 func suiteSite() *site { return &site{plane: plane, before: before, k8s: k8s, admin: admin} }
 
-// startSite starts a control plane that may be taken down, until the container ends.
-func startSite(ctx context.Context) *site {
+// startSite starts a control plane of its own, until the container ends.
+func startSite(ctx context.Context, options harness.Options) *site {
 	GinkgoHelper()
 	s := &site{}
 	var err error
-	s.plane, err = harness.Start(ctx, harness.Options{Outages: true})
+	s.plane, err = harness.Start(ctx, options)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(s.plane.Stop)
 	Expect(s.plane.ApplyConfig(ctx)).To(Succeed())
@@ -121,8 +121,13 @@ type live struct {
 
 // policies returns the policies of the home by tier.
 func (h *home) policies(ctx context.Context) (map[string]live, error) {
+	return h.site.policies(ctx, h.profile.Namespace)
+}
+
+// policies returns the policies of a namespace by tier. It must have those of one profile only.
+func (s *site) policies(ctx context.Context, namespace string) (map[string]live, error) {
 	var list networkingv1.NetworkPolicyList
-	if err := h.site.k8s.List(ctx, &list, client.InNamespace(h.profile.Namespace)); err != nil {
+	if err := s.k8s.List(ctx, &list, client.InNamespace(namespace)); err != nil {
 		return nil, err
 	}
 	out := map[string]live{}

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -13,9 +14,22 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
+// RestartControllerManager kills kube-controller-manager and starts another one. A CustomResourceDefinition that was deleted
+// and made anew is watched by the garbage collector at once then; otherwise it looks for new ones every 30 seconds.
+func (c *ControlPlane) RestartControllerManager(ctx context.Context) error {
+	if c.controllerManager == nil {
+		return errors.New("the control plane was started without ControllerManager")
+	}
+	if err := c.controllerManager.Kill(); err != nil {
+		return fmt.Errorf("kill kube-controller-manager: %w", err)
+	}
+	return c.startControllerManager(ctx, c.controllers)
+}
+
 // startControllerManager starts kube-controller-manager and waits until it has made the default ServiceAccount of the
 // default namespace: its health endpoint answers long before any controller works.
 func (c *ControlPlane) startControllerManager(ctx context.Context, more []string) error {
+	c.controllers = more
 	controllers := append([]string{
 		"namespace-controller",
 		"serviceaccount-controller",

@@ -53,6 +53,8 @@ type ControlPlane struct {
 	config            *rest.Config
 	logs              []*os.File
 	controllerManager *Process
+	// controllers are those that it has besides the usual ones.
+	controllers []string
 	// outages is nil when nothing can be taken down.
 	outages *outages
 }
