@@ -92,9 +92,11 @@ type tally struct {
 	selected, refused, examined, applied, applying, failed int32
 	conflicted, contested, tooLarge                        trouble
 	policies                                               int
-	firstFailure                                           string
-	findings                                               []v1alpha1.Finding
-	create, update, remove                                 int32
+	// failedIn are the namespaces that failed, in order; firstFailure says what went wrong in the first.
+	failedIn               []string
+	firstFailure           string
+	findings               []v1alpha1.Finding
+	create, update, remove int32
 	// unjudged is the number of namespaces that will be judged yet: one in which the profile is frozen never is.
 	unjudged int32
 	analyses analyses
@@ -162,6 +164,7 @@ func (t *tally) add(namespace string, o Outcome) {
 		t.applying++
 	case Failed:
 		t.failed++
+		t.failedIn = append(t.failedIn, namespace)
 		if t.firstFailure == "" {
 			t.firstFailure = fmt.Sprintf("Namespace %s: %s", namespace, o.Error)
 		}

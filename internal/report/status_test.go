@@ -65,6 +65,15 @@ func because(o *Outcome, text string) *Outcome {
 	return o
 }
 
+// failures is so many namespaces that the API server refuses writes in.
+func failures(n int) []*Outcome {
+	var out []*Outcome
+	for range n {
+		out = append(out, because(came(Failed, 0), "forbidden"))
+	}
+	return out
+}
+
 func changed(i Input, change func(*Input)) Input {
 	change(&i)
 	return i
@@ -120,6 +129,8 @@ func TestVerdicts(t *testing.T) {
 		"frozen, for want of a finalizer":           {in(baseline(), came(Applied, 1), came(Frozen, 0)), "False Progressing: Applied in 1 of 2 namespaces so far.", "Reconciling", "True"},
 		"removed where it is selected again":        {in(baseline(), came(Removed, 0)), "False Progressing: Applied in 0 of 1 namespace so far.", "Reconciling", "True"},
 		"failed":                                    {in(baseline(), came(Applied, 1), because(came(Failed, 0), "forbidden")), "False ApplyFailed: Failed in 1 of 2 namespaces and will be tried again. Namespace b: forbidden", "Reconciling", "True"},
+		"failed in several":                         {in(baseline(), because(came(Failed, 0), "forbidden"), because(came(Failed, 0), "this too"), came(Applied, 1)), "False ApplyFailed: Failed in 2 of 3 namespaces and will be tried again: a, b. Namespace a: forbidden", "Reconciling", "True"},
+		"failed in many":                            {in(baseline(), failures(12)...), "False ApplyFailed: Failed in 12 of 12 namespaces and will be tried again: a, b, c, d, e, f, g, h, i, j and 2 more. Namespace a: forbidden", "Reconciling", "True"},
 		"failed and conflicted":                     {in(baseline(), because(came(Conflicted, 0), "name taken"), because(came(Failed, 0), "forbidden")), "False ApplyFailed: Failed in 1 of 2 namespaces and will be tried again. Namespace b: forbidden", "Reconciling", "True"},
 		"conflicted":                                {in(baseline(), came(Applied, 1), because(came(Conflicted, 0), "name taken")), "False NameConflict: name taken", "Stalled", "True"},
 		"contested":                                 {in(baseline(), came(Applied, 1), because(came(Contested, 1), "a fight")), "False Contested: a fight", "Stalled", "True"},

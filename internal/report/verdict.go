@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -39,7 +40,7 @@ func judge(in Input, t tally) verdict {
 	switch {
 	case t.failed > 0:
 		v.reason = v1alpha1.ReasonApplyFailed
-		v.message = fmt.Sprintf("Failed in %s and will be tried again. %s", ofNamespaces(t.failed, t.selected), t.firstFailure)
+		v.message = failedMessage(t)
 	case v.unexamined || t.applied+t.stuck() < t.selected:
 		v.reason = v1alpha1.ReasonProgressing
 		v.message = progressMessage(in, t)
@@ -125,6 +126,22 @@ func readyMessage(in Input, t tally) (reason, message string) {
 			t.create, t.update, t.removals(in), where, connections(t.analyses.preview.Cut), t.analyses.preview.Opened)
 	}
 	return v1alpha1.ReasonApplied, fmt.Sprintf("%s applied in %s.", policies(t.policies), where)
+}
+
+// maxNamed is how many namespaces a message names: as many as leave room for what went wrong, however long their names are.
+const maxNamed = 10
+
+// failedMessage names the namespaces in which writes failed, and says why they did in the first.
+func failedMessage(t tally) string {
+	where := ofNamespaces(t.failed, t.selected)
+	if t.failed == 1 {
+		return fmt.Sprintf("Failed in %s and will be tried again. %s", where, t.firstFailure)
+	}
+	named := strings.Join(t.failedIn[:min(len(t.failedIn), maxNamed)], ", ")
+	if more := len(t.failedIn) - maxNamed; more > 0 {
+		named += fmt.Sprintf(" and %d more", more)
+	}
+	return fmt.Sprintf("Failed in %s and will be tried again: %s. %s", where, named, t.firstFailure)
 }
 
 func progressMessage(in Input, t tally) string {
