@@ -100,9 +100,12 @@ func (r *NamespaceReconciler) compile(ctx context.Context, ns snapshot.Namespace
 	case wait:
 		return s, nil, errAwaitEcho
 	case readLive:
-		if s.Policies, err = r.reader.LivePolicies(ctx, ns.Name); err != nil {
+		live, err := r.reader.LivePolicies(ctx, ns.Name)
+		if err != nil {
 			return s, nil, err
 		}
+		r.writes.readAnew(ns.Name, s.Policies, live)
+		s.Policies = live
 	}
 	gone, err := r.reader.Gone(ctx, s, r.graves.of)
 	if err != nil {

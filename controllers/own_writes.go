@@ -156,7 +156,6 @@ func (w *ownWrites) trust(namespace string, cached []*networkingv1.NetworkPolicy
 	}
 	switch {
 	case ns.distrusted:
-		ns.distrusted = false
 		return readLive
 	case !ns.behind(cached):
 		ns.since = time.Time{}
@@ -167,9 +166,30 @@ func (w *ownWrites) trust(namespace string, cached []*networkingv1.NetworkPolicy
 	case now.Sub(ns.since) < patience:
 		return wait
 	}
-	// What was remembered may itself be wrong by now; the live list replaces it.
-	*ns = namespaceWrites{versions: map[string]string{}, deleted: map[string]types.UID{}, hashes: ns.hashes}
 	return readLive
+}
+
+// readAnew notes what a live list showed: it replaces what was remembered, which may itself be wrong by now, and a cache
+// that does not show as much yet is behind.
+func (w *ownWrites) readAnew(namespace string, cached, live []*networkingv1.NetworkPolicy) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ns := w.of(namespace)
+	ns.versions, ns.deleted = map[string]string{}, map[string]types.UID{}
+	ns.distrusted, ns.since = false, time.Time{}
+	for _, policy := range cached {
+		if _, ours := mayBeOurs(policy); ours {
+			ns.deleted[policy.Name] = policy.UID
+		}
+	}
+	for _, policy := range live {
+		if _, ours := mayBeOurs(policy); ours {
+			ns.versions[policy.Name] = policy.ResourceVersion
+		}
+		if ns.deleted[policy.Name] == policy.UID {
+			delete(ns.deleted, policy.Name)
+		}
+	}
 }
 
 // freshness is how far a cache can be trusted.

@@ -18,7 +18,7 @@ const patience = 2 * time.Second
 func policyAt(version string, uid types.UID) *networkingv1.NetworkPolicy {
 	return &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{
 		Name: "x", Namespace: "shop", UID: uid, ResourceVersion: version,
-		OwnerReferences: []metav1.OwnerReference{{APIVersion: v1alpha1.GroupVersion.String(), Kind: "SegmentationProfile", Name: "a", UID: "a"}},
+		OwnerReferences: []metav1.OwnerReference{{APIVersion: v1alpha1.GroupVersion.String(), Kind: "SegmentationProfile", Name: "a", UID: "a", Controller: new(true)}},
 	}}
 }
 
@@ -73,13 +73,44 @@ func TestPatienceWithTheCacheEnds(t *testing.T) {
 	for _, c := range []struct {
 		after time.Duration
 		want  freshness
-	}{{0, wait}, {patience / 2, wait}, {patience - 1, wait}, {patience, readLive}, {patience + 1, fresh}} {
+	}{{0, wait}, {patience / 2, wait}, {patience - 1, wait}, {patience, readLive}, {patience + 1, readLive}} {
 		if got := w.trust("shop", nil, start.Add(c.after), patience); got != c.want {
 			t.Errorf("after %s: got %d, want %d", c.after, got, c.want)
 		}
 	}
+	w.readAnew("shop", nil, nil)
+	if got := w.trust("shop", nil, start.Add(patience), patience); got != fresh {
+		t.Errorf("when what was written is gone: got %d", got)
+	}
 	if w.applied("shop")["x"] != "hash" {
 		t.Error("what was right is forgotten")
+	}
+}
+
+func TestTheCacheIsBehindUntilItShowsWhatALiveListDid(t *testing.T) {
+	foreign := policyAt("30", "f")
+	foreign.Name, foreign.OwnerReferences = "theirs", nil
+	for name, c := range map[string]struct {
+		live, cached []*networkingv1.NetworkPolicy
+		want         freshness
+	}{
+		"nothing new":            {list(policyAt("10", "u")), list(policyAt("10", "u")), fresh},
+		"an old version":         {list(policyAt("20", "u")), list(policyAt("10", "u")), wait},
+		"a later version":        {list(policyAt("20", "u")), list(policyAt("21", "u")), fresh},
+		"one that was deleted":   {nil, list(policyAt("10", "u")), wait},
+		"none that was deleted":  {nil, nil, fresh},
+		"one that was exchanged": {list(policyAt("20", "v")), list(policyAt("10", "u")), wait},
+		"its successor":          {list(policyAt("20", "v")), list(policyAt("20", "v")), fresh},
+		"nobody else's":          {list(policyAt("10", "u"), foreign), list(policyAt("10", "u")), fresh},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newOwnWrites()
+			w.distrust("shop")
+			w.readAnew("shop", list(policyAt("10", "u")), c.live)
+			if got := w.trust("shop", c.cached, time.Unix(1000, 0), patience); got != c.want {
+				t.Errorf("got %d, want %d", got, c.want)
+			}
+		})
 	}
 }
 
@@ -97,13 +128,18 @@ func TestPatienceBeginsAnewOnceTheCacheCaughtUp(t *testing.T) {
 	}
 }
 
-func TestDistrustHoldsForOneLook(t *testing.T) {
+func TestDistrustHoldsUntilALiveListWasRead(t *testing.T) {
 	w := newOwnWrites()
 	w.distrust("shop")
-	for i, want := range []freshness{readLive, fresh} {
-		if got := w.trust("shop", nil, time.Unix(1000, 0), patience); got != want {
-			t.Errorf("look %d: got %d, want %d", i, got, want)
+	look := func() freshness { return w.trust("shop", nil, time.Unix(1000, 0), patience) }
+	for range 2 {
+		if look() != readLive {
+			t.Error("the cache is trusted although the API server has not been asked")
 		}
+	}
+	w.readAnew("shop", nil, nil)
+	if got := look(); got != fresh {
+		t.Errorf("afterwards: got %d", got)
 	}
 }
 
