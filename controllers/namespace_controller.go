@@ -28,6 +28,8 @@ const (
 	cachePatience = 2 * time.Second
 	// cachePoll is how often it looks.
 	cachePoll = 20 * time.Millisecond
+	// stalePoll is how often it looks when the API server itself has contradicted the cache.
+	stalePoll = 10 * cachePoll
 	// terminatingPoll is how often writes are tried that a namespace on its way out refuses.
 	terminatingPoll = 5 * time.Second
 )
@@ -66,7 +68,7 @@ func (r *NamespaceReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 	case errors.Is(err, errAwaitEcho):
 		return ctrl.Result{RequeueAfter: cachePoll}, nil
 	case errors.Is(err, cluster.ErrStale):
-		return ctrl.Result{RequeueAfter: 10 * cachePoll}, nil
+		return ctrl.Result{RequeueAfter: stalePoll}, nil
 	case err != nil:
 		return ctrl.Result{}, err
 	}
@@ -132,15 +134,10 @@ func (r *NamespaceReconciler) converge(ctx context.Context, s snapshot.Snapshot,
 	set := plan.New(plan.Input{
 		Outputs: outputs, Live: s.Policies, Applied: r.writes.applied(namespace), Waiting: r.fights.waiting(namespace, time.Now()),
 	})
-	wait := r.pace.wait(namespace, set.Len(), set.IsUrgent(outputs), time.Now())
-	if set.Len() > 0 {
-		for profile, outcome := range report.Began(s, outputs, set, r.fights.contests(namespace, time.Now())) {
-			r.ledger.Begin(profile, namespace, *outcome)
-		}
-		if wait > 0 {
-			return r.soonEnough(namespace, set, ctrl.Result{RequeueAfter: wait}), nil
-		}
-		r.writes.begin(namespace, set)
+	if wait, err := r.begin(ctx, s, outputs, set); err != nil {
+		return ctrl.Result{}, err
+	} else if wait > 0 {
+		return r.soonEnough(namespace, set, ctrl.Result{RequeueAfter: wait}), nil
 	}
 	r.nameRivals(ctx, namespace, set)
 	result := applier.Apply(ctx, r.client, set)
@@ -156,6 +153,48 @@ func (r *NamespaceReconciler) converge(ctx context.Context, s snapshot.Snapshot,
 	r.writes.settled(namespace, plan.Settled(outputs, set, result))
 	again, err := retryFailed(result)
 	return r.soonEnough(namespace, set, again), err
+}
+
+// begin says that writes are about to be made, and returns how long they must wait; zero for now. None take no turn.
+func (r *NamespaceReconciler) begin(ctx context.Context, s snapshot.Snapshot, outputs []compiler.Output, set plan.ChangeSet) (time.Duration, error) {
+	namespace := s.Namespace.Name
+	wait := r.pace.wait(namespace, set.Len(), set.IsUrgent(outputs), time.Now())
+	if set.Len() == 0 {
+		return 0, nil
+	}
+	for profile, outcome := range report.Began(s, outputs, set, r.fights.contests(namespace, time.Now())) {
+		r.ledger.Begin(profile, namespace, *outcome)
+	}
+	if wait > 0 {
+		return wait, nil
+	}
+	err := r.confirm(ctx, s, set)
+	if errors.Is(err, cluster.ErrStale) {
+		return stalePoll, nil
+	}
+	if err == nil {
+		r.writes.begin(namespace, set)
+	}
+	return 0, err
+}
+
+// confirm returns nil when the profiles for which something is to be written are as the cache shows them. That is asked anew
+// before what is gone is made again: a later version may have taken it away. cluster.ErrStale when one is not.
+func (r *NamespaceReconciler) confirm(ctx context.Context, s snapshot.Snapshot, set plan.ChangeSet) error {
+	restored := map[snapshot.ProfileKey]bool{}
+	for _, step := range set.Steps {
+		for _, change := range step {
+			restored[change.Profile] = restored[change.Profile] || change.DriftKind() == plan.DriftDeleted
+		}
+	}
+	for _, p := range s.Profiles {
+		if again, written := restored[p.Key]; written {
+			if err := r.reader.Confirm(ctx, p, again); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // soonEnough sees to it that a namespace is looked at when a policy that is fought over may be put right, or the fight is

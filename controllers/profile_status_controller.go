@@ -62,6 +62,7 @@ func (r *ProfileStatusReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 	if err := r.reader.Cache.Get(ctx, req.NamespacedName, obj); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.ledger.ForgetProfile(key)
+			r.reader.Forget(key)
 			r.writes.forget(key)
 			r.metrics.Forget(key)
 			return ctrl.Result{}, nil

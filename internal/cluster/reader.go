@@ -30,7 +30,8 @@ type Reader struct {
 	Pods    *Pods
 	Options snapshot.Options
 
-	ranges rangesMemory
+	ranges    rangesMemory
+	confirmed confirmations
 }
 
 // Namespace returns a namespace, or nil when there is none.
@@ -154,13 +155,14 @@ func Profile(ctx context.Context, reader client.Reader, key snapshot.ProfileKey)
 	return p, false, fmt.Errorf("read %s: %w", key, err)
 }
 
-// refreshDoubtful reads each profile anew about which the policies raise a doubt. They may have been written for a later
-// generation than the cache shows: what an earlier leader wrote for a newer profile must not be reverted from an older
-// one. Or they lost their owner: the garbage collector takes it away when the profile is deleted with the wish that they
-// stay, and giving it back then would make the garbage collector delete them.
+// refreshDoubtful reads each profile anew about which there is a doubt: the API server itself has shown a later generation,
+// or the policies raise it. They may have been written for a later generation than the cache shows: what an earlier leader
+// wrote for a newer profile must not be reverted from an older one. Or they lost their owner: the garbage collector takes it
+// away when the profile is deleted with the wish that they stay, and giving it back then would make the garbage collector
+// delete them.
 func (r *Reader) refreshDoubtful(ctx context.Context, s *snapshot.Snapshot) error {
 	for i, p := range s.Profiles {
-		if !stampedLater(p, s.Policies) && !lostOwner(p, s.Policies) {
+		if !r.confirmed.isOutdated(p) && !stampedLater(p, s.Policies) && !lostOwner(p, s.Policies) {
 			continue
 		}
 		fresh, ok, err := Profile(ctx, r.Live, p.Key)
