@@ -59,6 +59,19 @@ func Answer(code int, retryAfter time.Duration) Fault {
 	}
 }
 
+// Give answers with this JSON, such as a list as it was before, and the API server never sees the request.
+func Give(text []byte) Fault {
+	return func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			exchangeOf(r).acted()
+			w.Header().Set("Content-Type", "application/json")
+			if _, err := w.Write(text); err != nil {
+				abort()
+			}
+		})
+	}
+}
+
 // Delay passes requests on later; those that the client has given up by then it does not.
 func Delay(by time.Duration) Fault {
 	return func(next http.Handler) http.Handler {

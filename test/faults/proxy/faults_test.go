@@ -47,6 +47,17 @@ func TestAnAnswerIsAStatusThatClientsKnow(t *testing.T) {
 	}
 }
 
+func TestWhatIsGivenIsTheAnswer(t *testing.T) {
+	b := newBed(t, &proxy.Rule{Name: "given", When: proxy.Nth(1), Fault: proxy.Give([]byte(`{"items":[]}`))})
+	code, text, err := b.do(http.MethodGet, policies, "")
+	if err != nil || code != http.StatusOK || text != `{"items":[]}` {
+		t.Errorf("got %d, %q, %v", code, text, err)
+	}
+	b.mustSee(0)
+	b.mustCreate()
+	b.mustCount("given", 1)
+}
+
 func TestADelayedRequestArrivesLater(t *testing.T) {
 	const by = 300 * time.Millisecond
 	b := newBed(t, &proxy.Rule{Name: "slow", Fault: proxy.Delay(by)})
