@@ -44,6 +44,10 @@ type Manager struct {
 	ProbeURL, MetricsURL string
 }
 
+// RaceEnabled says whether this program, and with it the operator that BuildManager builds, has the race detector: then all that
+// needs the processor takes several times as long.
+func RaceEnabled() bool { return raceEnabled }
+
 // BuildManager builds the operator from source into bin/ and returns the path of the binary. It is built with the race
 // detector when the caller was, so that a race in the operator fails the test that stops it.
 func BuildManager(ctx context.Context) (string, error) {

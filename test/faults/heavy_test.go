@@ -1,0 +1,154 @@
+package faults_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/test/faults/account"
+)
+
+const (
+	// listedServices and listedAddresses are how many Services without selector a profile refers to, and the addresses that
+	// the EndpointSlices of each list: as many as are taken of one.
+	listedServices, listedAddresses = 20, 1000
+)
+
+// listSpec returns the spec of a profile that refers to many Services.
+func listSpec(services int) string {
+	var to []string
+	for i := range services {
+		to = append(to, fmt.Sprintf("{service: {name: list-%d}}", i))
+	}
+	return fmt.Sprintf(`
+dns: None
+tiers: [{name: app, podSelector: {matchLabels: {app: app}}}]
+allow: [{name: lists, from: [{tier: app}], to: [%s]}]
+`, strings.Join(to, ", "))
+}
+
+// newList makes a Service without selector in a home, and the EndpointSlice that stands for it.
+func (h *home) newList(ctx context.Context, number int, kind discoveryv1.AddressType, address func(int) string) *discoveryv1.EndpointSlice {
+	GinkgoHelper()
+	port, where := int32(443), metav1.ObjectMeta{Namespace: h.profile.Namespace, Name: fmt.Sprint("list-", number)}
+	service := &corev1.Service{ObjectMeta: where, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: port}}}}
+	Expect(h.site.k8s.Create(ctx, service)).To(Succeed())
+	where.Labels = map[string]string{discoveryv1.LabelServiceName: where.Name}
+	list := &discoveryv1.EndpointSlice{ObjectMeta: where, AddressType: kind, Ports: []discoveryv1.EndpointPort{{Port: &port}}}
+	for i := range listedAddresses {
+		list.Endpoints = append(list.Endpoints, discoveryv1.Endpoint{Addresses: []string{address(i)}})
+	}
+	Expect(h.site.k8s.Create(ctx, list)).To(Succeed())
+	return list
+}
+
+// reason returns why a profile of this generation is, or is not, ready, as status/reason.
+func (h *home) reason(ctx context.Context) (string, error) {
+	if err := h.site.k8s.Get(ctx, client.ObjectKeyFromObject(h.profile), h.profile); err != nil {
+		return "", err
+	}
+	c := meta.FindStatusCondition(h.profile.Status.Conditions, v1alpha1.ConditionReady)
+	if c == nil || c.ObservedGeneration != h.profile.Generation {
+		return "", nil
+	}
+	return string(c.Status) + "/" + c.Reason, nil
+}
+
+// message returns what Ready says.
+func (h *home) message() string {
+	return meta.FindStatusCondition(h.profile.Status.Conditions, v1alpha1.ConditionReady).Message
+}
+
+// keepBusy does something every second until it is told to stop, and then returns how often it did.
+func keepBusy(something func(ctx context.Context, nth int) error) (stop func() int) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan int)
+	go func() {
+		defer GinkgoRecover()
+		times := 0
+		for ticker := time.NewTicker(time.Second); ctx.Err() == nil; <-ticker.C {
+			if err := something(ctx, times); ctx.Err() == nil {
+				Expect(err).NotTo(HaveOccurred())
+				times++
+			}
+		}
+		done <- times
+	}()
+	return func() int {
+		cancel()
+		return <-done
+	}
+}
+
+var _ = Describe("A huge profile", Ordered, ContinueOnFailure, func() {
+	var (
+		e     *estate
+		usual repairs
+	)
+
+	BeforeAll(func(ctx SpecContext) {
+		operator := suiteSite().startReplica(ctx, before)
+		DeferCleanup(operator.terminate)
+		e = suiteSite().newEstate(ctx, 20)
+		usual = e.repairs(ctx, e.homes)
+	})
+
+	// expectNobodyWaits holds holes in other namespaces against those before, while something happens to the huge profile.
+	expectNobodyWaits := func(ctx context.Context, huge string, something func(ctx context.Context, nth int) error) {
+		GinkgoHelper()
+		stop := keepBusy(something)
+		meanwhile := e.repairs(ctx, e.homes)
+		times := stop()
+		AddReportEntry(account.EntryName, account.Account{
+			Test: "others beside " + huge, Faults: 2 * holes,
+			Note: fmt.Sprintf("%d changes of it; meanwhile %s; before, %s", times, meanwhile, usual),
+		})
+		meanwhile.expectAsQuickAs(usual)
+	}
+
+	soakIt("of 20,000 addresses is enforced, or too large and frozen, and nobody waits for it", func(ctx SpecContext) {
+		huge := suiteSite().newEmptyHome(ctx)
+		var lists []*discoveryv1.EndpointSlice
+		for i := range listedServices {
+			lists = append(lists, huge.newList(ctx, i, discoveryv1.AddressTypeIPv4, func(j int) string { return fmt.Sprintf("198.18.%d.%d", 8*i+j/250, j%250) }))
+		}
+		began := time.Now()
+		huge.create(ctx, listSpec(listedServices))
+		Eventually(huge.ready).WithArguments(ctx).WithTimeout(backWithin).Should(Succeed())
+		AddReportEntry("huge", fmt.Sprintf("%d addresses ready after %s", listedServices*listedAddresses, time.Since(began)))
+		policies, err := huge.policies(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(strings.Count(policies["app"].spec, `"cidr"`)).To(Equal(listedServices * listedAddresses))
+
+		By("getting another address every second")
+		expectNobodyWaits(ctx, "20,000 addresses", func(ctx context.Context, nth int) error {
+			patch := fmt.Sprintf(`[{"op": "replace", "path": "/endpoints/0/addresses/0", "value": "198.19.0.%d"}]`, nth%250)
+			return k8s.Patch(ctx, lists[0].DeepCopy(), client.RawPatch("application/json-patch+json", []byte(patch)))
+		})
+		Eventually(huge.ready).WithArguments(ctx).WithTimeout(backWithin).Should(Succeed())
+		policies = huge.settle(ctx)
+
+		By("getting more than can be stored")
+		for i := listedServices; i < 32; i++ {
+			huge.newList(ctx, i, discoveryv1.AddressTypeIPv6, func(j int) string { return fmt.Sprintf("2001:db8:aaaa:bbbb:cccc:dddd:%x:%x", 0xa000+i, 0xb000+j) })
+		}
+		huge.declare(ctx, listSpec(32))
+		Eventually(huge.reason).WithArguments(ctx).WithTimeout(backWithin).Should(Equal("False/" + v1alpha1.ReasonPolicyTooLarge))
+		Expect(huge.message()).To(ContainSubstring("The policy of tier app would take more than the 1024 KiB that can be stored"))
+		expectNobodyWaits(ctx, "more addresses than can be stored", func(ctx context.Context, nth int) error {
+			patch := fmt.Sprintf(`[{"op": "replace", "path": "/endpoints/0/addresses/0", "value": "198.19.1.%d"}]`, nth%250)
+			return k8s.Patch(ctx, lists[0].DeepCopy(), client.RawPatch("application/json-patch+json", []byte(patch)))
+		})
+		Expect(huge.policies(ctx)).To(Equal(policies), "nothing is written there")
+	})
+})
