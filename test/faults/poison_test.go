@@ -99,28 +99,28 @@ func (e *estate) infect(ctx context.Context, step int) []*patient {
 // expectNamed waits until all is said of a poisoned profile that can be.
 func (p *patient) expectNamed(ctx context.Context) {
 	GinkgoHelper()
-	Eventually(func() int { return p.attempts() }).Should(BeNumerically(">", 0), p.poison.name)
+	Eventually(func() int { return p.attempts() }).Should(BeNumerically(">", 0), p.name)
 	if p.hitsPolicies() {
-		Eventually(p.reason).WithArguments(ctx).WithTimeout(backWithin).Should(Equal("False/"+v1alpha1.ReasonApplyFailed), p.poison.name)
+		Eventually(p.reason).WithArguments(ctx).WithTimeout(backWithin).Should(Equal("False/"+v1alpha1.ReasonApplyFailed), p.name)
 	}
 }
 
 // attempts returns how often it was tried in vain to write.
-func (p *patient) attempts() int { return before.Counts()[p.poison.name] }
+func (p *patient) attempts() int { return before.Counts()[p.name] }
 
 // expectPatience fails unless the poisoned profile is still named, has done no harm, and is tried again, but not too often.
 func (p *patient) expectPatience(ctx context.Context) string {
 	GinkgoHelper()
 	if p.hitsPolicies() {
-		Expect(p.reason(ctx)).To(Equal("False/"+v1alpha1.ReasonApplyFailed), "%s: %s", p.poison.name, p.message())
+		Expect(p.reason(ctx)).To(Equal("False/"+v1alpha1.ReasonApplyFailed), "%s: %s", p.name, p.message())
 		Expect(p.message()).To(ContainSubstring("NetworkPolicy " + p.profile.Namespace + "/"))
 		Expect(p.specs(ctx)).To(Equal(p.good))
 	} else {
 		Expect(p.ready(ctx)).NotTo(Succeed(), "a status that cannot be written speaks of the generation before")
 	}
 	lasted := time.Since(p.began)
-	Expect(p.attempts()).To(And(BeNumerically(">", 1), BeNumerically("<=", mostAttempts(lasted))), "%s, in %s", p.poison.name, lasted)
-	return fmt.Sprintf("%d attempts in %.0f s for one %s", p.attempts(), lasted.Seconds(), p.poison.name)
+	Expect(p.attempts()).To(And(BeNumerically(">", 1), BeNumerically("<=", mostAttempts(lasted))), "%s, in %s", p.name, lasted)
+	return fmt.Sprintf("%d attempts in %.0f s for one %s", p.attempts(), lasted.Seconds(), p.name)
 }
 
 var _ = Describe("Poisoned profiles among 500", func() {
@@ -152,7 +152,7 @@ var _ = Describe("Poisoned profiles among 500", func() {
 		lifted := time.Now()
 		var recoveries []time.Duration
 		for _, p := range patients {
-			Eventually(p.has).WithArguments(ctx, want).WithTimeout(backWithin).Should(Succeed(), p.poison.name)
+			Eventually(p.has).WithArguments(ctx, want).WithTimeout(backWithin).Should(Succeed(), p.name)
 			recoveries = append(recoveries, time.Since(lifted))
 		}
 		AddReportEntry(account.EntryName, account.Account{
