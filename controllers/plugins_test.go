@@ -61,8 +61,9 @@ var _ = Describe("a cluster in which no network plugin is known to enforce polic
 		Expect(condition(ctx, enforcing, "Ready")).To(Equal("True/Applied"))
 
 		By("reporting of nodes and DaemonSets, and more of them")
-		Consistently(looks, "1s").Should(Equal(looks()), "not at rest yet")
-		before, looked := enforcing.ResourceVersion, looks()
+		looked := whenAtRest(looks)
+		hint(enforcing)()
+		before := enforcing.ResourceVersion
 		for i := range 20 {
 			node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue, LastHeartbeatTime: metav1.Unix(int64(i), 0)}}
 			Expect(k8s.Status().Update(ctx, node)).To(Succeed())
