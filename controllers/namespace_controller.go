@@ -106,7 +106,7 @@ func (r *NamespaceReconciler) compile(ctx context.Context, ns snapshot.Namespace
 		if err != nil {
 			return s, nil, err
 		}
-		r.writes.readAnew(ns.Name, s.Policies, live)
+		r.writes.readAnew(ns.Name, s.Policies, live, time.Now())
 		s.Policies = live
 	}
 	gone, err := r.reader.Gone(ctx, s, r.graves.of)
@@ -198,10 +198,13 @@ func (r *NamespaceReconciler) confirm(ctx context.Context, s snapshot.Snapshot, 
 }
 
 // soonEnough sees to it that a namespace is looked at when a policy that is fought over may be put right, or the fight is
-// over, if not before.
+// over, if not before; and again and again for as long as the cache is behind.
 func (r *NamespaceReconciler) soonEnough(namespace string, set plan.ChangeSet, again ctrl.Result) ctrl.Result {
 	if next := r.fights.next(namespace, set.Waiting, time.Now()); next > 0 && (again.RequeueAfter == 0 || next < again.RequeueAfter) {
 		again.RequeueAfter = next
+	}
+	if r.writes.isOvertaken(namespace) && (again.RequeueAfter == 0 || cachePatience < again.RequeueAfter) {
+		again.RequeueAfter = cachePatience
 	}
 	return again
 }

@@ -33,8 +33,10 @@ type namespaceWrites struct {
 	distrusted bool
 	// contradicted is how many times in a row that happened.
 	contradicted int
-	// since is when the cache was first seen to be behind; zero when it is not.
+	// since is when the cache was first seen to be behind, or a live list was read because it was; zero when it is not.
 	since time.Time
+	// overtaken: the last plan was made from a live list, and the cache did not show as much.
+	overtaken bool
 }
 
 func newOwnWrites() *ownWrites { return &ownWrites{namespaces: map[string]*namespaceWrites{}} }
@@ -158,7 +160,7 @@ func (w *ownWrites) trust(namespace string, cached []*networkingv1.NetworkPolicy
 	case ns.distrusted:
 		return readLive
 	case !ns.behind(cached):
-		ns.since = time.Time{}
+		ns.since, ns.overtaken = time.Time{}, false
 		return fresh
 	case ns.since.IsZero():
 		ns.since = now
@@ -171,12 +173,12 @@ func (w *ownWrites) trust(namespace string, cached []*networkingv1.NetworkPolicy
 
 // readAnew notes what a live list showed: it replaces what was remembered, which may itself be wrong by now, and a cache
 // that does not show as much yet is behind.
-func (w *ownWrites) readAnew(namespace string, cached, live []*networkingv1.NetworkPolicy) {
+func (w *ownWrites) readAnew(namespace string, cached, live []*networkingv1.NetworkPolicy, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	ns := w.of(namespace)
 	ns.versions, ns.deleted = map[string]string{}, map[string]types.UID{}
-	ns.distrusted, ns.since = false, time.Time{}
+	ns.distrusted, ns.since = false, now
 	for _, policy := range cached {
 		if _, ours := mayBeOurs(policy); ours {
 			ns.deleted[policy.Name] = policy.UID
@@ -190,6 +192,16 @@ func (w *ownWrites) readAnew(namespace string, cached, live []*networkingv1.Netw
 			delete(ns.deleted, policy.Name)
 		}
 	}
+	ns.overtaken = ns.behind(cached)
+}
+
+// isOvertaken says whether the last plan was made from a live list, and the cache did not show as much: what was deleted since,
+// it may never show, for it never showed that it was there.
+func (w *ownWrites) isOvertaken(namespace string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ns, ok := w.namespaces[namespace]
+	return ok && ns.overtaken
 }
 
 // freshness is how far a cache can be trusted.

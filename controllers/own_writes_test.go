@@ -78,7 +78,7 @@ func TestPatienceWithTheCacheEnds(t *testing.T) {
 			t.Errorf("after %s: got %d, want %d", c.after, got, c.want)
 		}
 	}
-	w.readAnew("shop", nil, nil)
+	w.readAnew("shop", nil, nil, start.Add(patience))
 	if got := w.trust("shop", nil, start.Add(patience), patience); got != fresh {
 		t.Errorf("when what was written is gone: got %d", got)
 	}
@@ -106,11 +106,34 @@ func TestTheCacheIsBehindUntilItShowsWhatALiveListDid(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newOwnWrites()
 			w.distrust("shop")
-			w.readAnew("shop", list(policyAt("10", "u")), c.live)
+			w.readAnew("shop", list(policyAt("10", "u")), c.live, time.Unix(1000, 0))
 			if got := w.trust("shop", c.cached, time.Unix(1000, 0), patience); got != c.want {
 				t.Errorf("got %d, want %d", got, c.want)
 			}
 		})
+	}
+}
+
+func TestANamespaceIsLookedAtAgainUntilTheCacheHasCaughtUpWithALiveList(t *testing.T) {
+	w, start := newOwnWrites(), time.Unix(1000, 0)
+	if w.isOvertaken("shop") {
+		t.Error("a namespace that is not known is looked at again")
+	}
+	w.distrust("shop")
+	w.readAnew("shop", nil, list(policyAt("10", "u")), start)
+	for _, c := range []struct {
+		after     time.Duration
+		cached    []*networkingv1.NetworkPolicy
+		want      freshness
+		overtaken bool
+	}{{patience - 1, nil, wait, true}, {patience, nil, readLive, true}, {patience, list(policyAt("10", "u")), fresh, false}} {
+		if got := w.trust("shop", c.cached, start.Add(c.after), patience); got != c.want || w.isOvertaken("shop") != c.overtaken {
+			t.Errorf("after %s: got %d, overtaken %t; want %d, %t", c.after, got, w.isOvertaken("shop"), c.want, c.overtaken)
+		}
+	}
+	w.readAnew("shop", list(policyAt("10", "u")), list(policyAt("10", "u")), start)
+	if w.isOvertaken("shop") {
+		t.Error("a cache that shows what a live list does is overtaken")
 	}
 }
 
@@ -137,7 +160,7 @@ func TestDistrustHoldsUntilALiveListWasRead(t *testing.T) {
 			t.Error("the cache is trusted although the API server has not been asked")
 		}
 	}
-	w.readAnew("shop", nil, nil)
+	w.readAnew("shop", nil, nil, time.Unix(1000, 0))
 	if got := look(); got != fresh {
 		t.Errorf("afterwards: got %d", got)
 	}
