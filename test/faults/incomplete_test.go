@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -138,9 +139,14 @@ var _ = Describe("An operator that sees too little", Ordered, ContinueOnFailure,
 			allowed = what
 		}
 		writes := u.world.expectNothingDeletedOrLoosened(ctx, "a list of "+what.name+" "+how.name, allowed)
+		if slices.Contains(what.resources, "networkpolicies") {
+			// Who has never been shown a policy is not told either that it is deleted.
+			u.world.harm(ctx)
+		}
 		faults, began := times(), time.Now()
 		u.heal(what.resources...)
 		end()
+		u.world.expectWhole(ctx, u.mortal)
 		u.expectAtWork(ctx)
 		return account.Account{Test: "a list " + how.name, Faults: faults, Writes: writes, Recoveries: []time.Duration{time.Since(began)}}
 	}
