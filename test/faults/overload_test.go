@@ -20,57 +20,25 @@ import (
 	"firebreak.dev/firebreak/test/faults/proxy"
 )
 
-// overload is an API server that has more to do than it can.
+// overload is an API server that has more to do than it can, and refuses half of all requests.
 type overload struct {
-	name string
-	// refuses: half of all requests are. slow: it takes its time with those that it answers.
-	refuses, slow bool
-	namespaces    int
+	namespaces int
 	// lasts is when it is over, whatever was done by then.
 	lasts time.Duration
 }
 
-func overloads() []overload {
-	return []overload{
-		{name: "refuses half of all requests", refuses: true, namespaces: 8, lasts: 20 * time.Second},
-	}
-}
-
-// isSmall: it is met every day.
-func (o overload) isSmall() bool { return o.namespaces < 100 }
-
-// it makes a spec of an overload.
-func (o overload) it(text string, body func(SpecContext)) {
-	if o.isSmall() {
-		It(text, body)
-		return
-	}
-	soakIt(text, body)
-}
-
-// refusal is the beginning of the names of rules that refuse.
-const refusal = "refused: "
-
-// rules let each request be refused, or be answered late, by chance.
-func (o overload) rules() []*proxy.Rule {
+// rules let each request be refused by chance.
+func (overload) rules() []*proxy.Rule {
 	var rules []*proxy.Rule
 	add := func(name string, share float64, fault proxy.Fault) {
 		seed := uint64(GinkgoRandomSeed()) + uint64(len(rules))
-		rules = append(rules, &proxy.Rule{Name: name, When: proxy.Share(seed, share), Fault: fault})
+		rules = append(rules, &proxy.Rule{Name: "refused: " + name, When: proxy.Share(seed, share), Fault: fault})
 	}
-	if o.refuses {
-		// Each is asked about what those before it have left, and takes an eighth of all.
-		add(refusal+"429, come back in a second", 1./8, proxy.Answer(429, time.Second))
-		add(refusal+"429", 1./7, proxy.Answer(429, 0))
-		add(refusal+"503, come back in a second", 1./6, proxy.Answer(503, time.Second))
-		add(refusal+"503", 1./5, proxy.Answer(503, 0))
-	}
-	if o.slow {
-		add("200 ms", 1./4, proxy.Delay(200*time.Millisecond))
-		add("500 ms", 1./3, proxy.Delay(500*time.Millisecond))
-		add("1 s", 1./2, proxy.Delay(time.Second))
-		add("2 s", 1, proxy.Delay(2*time.Second))
-	}
+	// Each is asked about what those before it have left, and takes an eighth of all.
+	add("429, come back in a second", 1./8, proxy.Answer(429, time.Second))
+	add("429", 1./7, proxy.Answer(429, 0))
+	add("503, come back in a second", 1./6, proxy.Answer(503, time.Second))
+	add("503", 1./5, proxy.Answer(503, 0))
 	return append(rules, &proxy.Rule{Name: "answered", Fault: proxy.Note()})
 }
 
@@ -199,7 +167,7 @@ func (f *fleet) endure(ctx context.Context, o overload, operator *replica) accou
 	}).WithTimeout(o.lasts + backWithin).Should(BeTrue())
 	underway := f.unready(ctx)
 	before.SetRules()
-	a := account.Account{Test: "the API server " + o.name, Note: fmt.Sprintf("all was done %.1f s after the last edit, while it lasted", over.Sub(edited).Seconds())}
+	a := account.Account{Test: "the API server refuses half of all requests", Note: fmt.Sprintf("all was done %.1f s after the last edit, while it lasted", over.Sub(edited).Seconds())}
 	if underway != nil {
 		Eventually(f.unready).WithArguments(ctx).WithTimeout(backWithin).Should(Succeed())
 		a.Recoveries = []time.Duration{time.Since(over)}
@@ -226,15 +194,10 @@ func countOf(earlier map[string]int, except string) int {
 }
 
 var _ = Describe("An overloaded API server", func() {
-	for _, o := range overloads() {
-		o.it("makes no change be lost when it "+o.name, func(ctx SpecContext) {
-			var args []string
-			if o.isSmall() {
-				args = append(args, "--leader-elect=false")
-			}
-			operator := suiteSite().startReplica(ctx, before, args...)
-			DeferCleanup(operator.terminate)
-			AddReportEntry(account.EntryName, suiteSite().newFleet(ctx).endure(ctx, o, operator))
-		})
-	}
+	It("makes no change be lost when it refuses half of all requests", func(ctx SpecContext) {
+		operator := suiteSite().startReplica(ctx, before, "--leader-elect=false")
+		DeferCleanup(operator.terminate)
+		o := overload{namespaces: 8, lasts: 20 * time.Second}
+		AddReportEntry(account.EntryName, suiteSite().newFleet(ctx).endure(ctx, o, operator))
+	})
 })
