@@ -74,30 +74,30 @@ func whyStuck(t tally) (reason, message string) {
 }
 
 // saysNoMoreTrouble says whether the status that is there speaks of all the trouble found so far. While namespaces are not examined
-// yet, there may be more, of the kind that it speaks of first; when all are, it must say the very same. What failed may be being
-// tried again.
+// yet, there may be more, of the kind that it speaks of first; when all are, it must say the very same, and nothing when there is
+// none. What failed may be being tried again.
 func (t *tally) saysNoMoreTrouble(previous v1alpha1.ProfileStatus, v verdict) bool {
-	troubled := t.failed + t.stuck() + t.applying
-	if troubled == 0 {
-		return true
-	}
+	inOrder := []string{v1alpha1.ReasonApplyFailed, v1alpha1.ReasonPolicyTooLarge, v1alpha1.ReasonNameConflict, v1alpha1.ReasonContested}
+	said := -1
 	before := meta.FindStatusCondition(previous.Conditions, v1alpha1.ConditionReady)
-	if before == nil || before.Status != metav1.ConditionFalse || troubled > previous.Namespaces.Failed {
+	if before != nil && before.Status == metav1.ConditionFalse {
+		said = slices.Index(inOrder, before.Reason)
+	}
+	switch troubled := t.failed + t.stuck() + t.applying; {
+	case troubled == 0:
+		return said < 0 || v.unexamined
+	case said < 0, troubled > previous.Namespaces.Failed:
 		return false
-	}
-	if t.applying > 0 {
+	case t.applying > 0:
 		return before.Reason == v1alpha1.ReasonApplyFailed
-	}
-	if !v.unexamined {
+	case !v.unexamined:
 		return before.Reason == v.reason && before.Message == cutMessage(v.message)
 	}
 	reason := v1alpha1.ReasonApplyFailed
 	if t.failed == 0 {
 		reason, _ = whyStuck(*t)
 	}
-	inOrder := []string{v1alpha1.ReasonApplyFailed, v1alpha1.ReasonPolicyTooLarge, v1alpha1.ReasonNameConflict, v1alpha1.ReasonContested}
-	first := slices.Index(inOrder, before.Reason)
-	return first >= 0 && first <= slices.Index(inOrder, reason)
+	return said <= slices.Index(inOrder, reason)
 }
 
 // whyRefused says why a profile is not accepted; empty when it is.
