@@ -2,6 +2,7 @@ package faults_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -19,10 +20,53 @@ import (
 )
 
 const (
+	// hugeSize is about how large a profile can be that etcd still stores, in bytes.
+	hugeSize = 1_400_000
+	// hugeTiers is over how many tiers that is spread, as many as there may be.
+	hugeTiers = 64
 	// listedServices and listedAddresses are how many Services without selector a profile refers to, and the addresses that
 	// the EndpointSlices of each list: as many as are taken of one.
 	listedServices, listedAddresses = 20, 1000
 )
+
+// hugeTier returns a tier whose selector takes about so many bytes, in as few values as that can be said.
+func hugeTier(number, port, size int) map[string]any {
+	var requirements []any
+	for key := 0; size > 0; key++ {
+		var values []string
+		for value := 0; value < 32 && size > 0; value++ {
+			values = append(values, fmt.Sprintf("%063d", 1000*key+value))
+			size -= 66
+		}
+		requirements = append(requirements, map[string]any{"key": fmt.Sprint("not-", key), "operator": "NotIn", "values": values})
+	}
+	return map[string]any{
+		"name": fmt.Sprint("tier-", number), "ports": []any{map[string]any{"port": port}},
+		"podSelector": map[string]any{"matchLabels": map[string]any{"app": fmt.Sprint("app-", number)}, "matchExpressions": requirements},
+	}
+}
+
+// hugeSpec returns the spec of a profile of hugeSize, as YAML. Each tier talks to the next one, or, when it is too much,
+// as many to as many as one entry may name.
+func hugeSpec(port int, tooMuch bool) string {
+	GinkgoHelper()
+	spec := map[string]any{"dns": "None"}
+	var tiers, allow, all []any
+	for i := range hugeTiers {
+		tiers = append(tiers, hugeTier(i, port, hugeSize/hugeTiers))
+		all = append(all, map[string]any{"tier": fmt.Sprint("tier-", i)})
+		if i > 0 {
+			allow = append(allow, map[string]any{"name": fmt.Sprint("to-", i), "from": all[i-1 : i], "to": all[i : i+1]})
+		}
+	}
+	if tooMuch {
+		allow = []any{map[string]any{"name": "all", "from": all[:32], "to": all[:32]}}
+	}
+	spec["tiers"], spec["allow"] = tiers, allow
+	text, err := json.Marshal(spec)
+	Expect(err).NotTo(HaveOccurred())
+	return string(text)
+}
 
 // listSpec returns the spec of a profile that refers to many Services.
 func listSpec(services int) string {
@@ -115,6 +159,39 @@ var _ = Describe("A huge profile", Ordered, ContinueOnFailure, func() {
 		})
 		meanwhile.expectAsQuickAs(usual)
 	}
+
+	soakIt("of nearly 1.4 MB is enforced, or refused and frozen, and nobody waits for it", func(ctx SpecContext) {
+		huge := suiteSite().newEmptyHome(ctx)
+		began := time.Now()
+		huge.create(ctx, hugeSpec(8080, false))
+		Eventually(huge.ready).WithArguments(ctx).WithTimeout(2 * backWithin).Should(Succeed())
+		text, err := json.Marshal(huge.profile.Spec)
+		Expect(err).NotTo(HaveOccurred())
+		policies := huge.settle(ctx)
+		Expect(policies).To(HaveLen(hugeTiers + 1))
+		AddReportEntry("huge", fmt.Sprintf("%d bytes of spec ready after %s", len(text), time.Since(began)))
+
+		By("being changed")
+		patches := [][]byte{}
+		for _, port := range []int{8080, 8081} {
+			patch, err := patchOf(hugeSpec(port, false))
+			Expect(err).NotTo(HaveOccurred())
+			patches = append(patches, patch)
+		}
+		change := func(ctx context.Context, nth int) error {
+			return k8s.Patch(ctx, huge.profile.DeepCopy(), client.RawPatch("application/merge-patch+json", patches[nth%2]))
+		}
+		expectNobodyWaits(ctx, "a profile of 1.4 MB", change)
+		Eventually(huge.ready).WithArguments(ctx).WithTimeout(backWithin).Should(Succeed())
+		policies = huge.settle(ctx)
+
+		By("asking for more than can be stored")
+		huge.declare(ctx, hugeSpec(8080, true))
+		Eventually(huge.reason).WithArguments(ctx).WithTimeout(backWithin).Should(Equal("False/" + v1alpha1.ReasonInvalid))
+		Expect(huge.message()).To(And(ContainSubstring("more than the 1024 KiB that can be stored"), ContainSubstring("65 policies applied before stay as they are")))
+		expectNobodyWaits(ctx, "a profile of 1.4 MB that asks for too much", func(context.Context, int) error { return nil })
+		Expect(huge.policies(ctx)).To(Equal(policies), "nothing is written there")
+	})
 
 	soakIt("of 20,000 addresses is enforced, or too large and frozen, and nobody waits for it", func(ctx SpecContext) {
 		huge := suiteSite().newEmptyHome(ctx)

@@ -20,25 +20,45 @@ import (
 	"firebreak.dev/firebreak/test/faults/proxy"
 )
 
-// overload is an API server that has more to do than it can, and refuses half of all requests.
+// overload is an API server that has more to do than it can.
 type overload struct {
-	namespaces int
+	name string
+	// refuses: half of all requests are. slow: it takes its time with those that it answers.
+	refuses, slow bool
+	namespaces    int
 	// lasts is when it is over, whatever was done by then.
 	lasts time.Duration
 }
 
-// rules let each request be refused by chance.
-func (overload) rules() []*proxy.Rule {
+// largeOverloads are met by as many namespaces as a cluster has.
+func largeOverloads() []overload {
+	return []overload{
+		{name: "refuses half of all requests of many namespaces", refuses: true, namespaces: 100, lasts: 45 * time.Second},
+		{name: "is slow", slow: true, namespaces: 100, lasts: 45 * time.Second},
+		{name: "is slow and refuses half of all requests", refuses: true, slow: true, namespaces: 100, lasts: 45 * time.Second},
+	}
+}
+
+// rules let each request be refused, or be answered late, by chance.
+func (o overload) rules() []*proxy.Rule {
 	var rules []*proxy.Rule
 	add := func(name string, share float64, fault proxy.Fault) {
 		seed := uint64(GinkgoRandomSeed()) + uint64(len(rules))
-		rules = append(rules, &proxy.Rule{Name: "refused: " + name, When: proxy.Share(seed, share), Fault: fault})
+		rules = append(rules, &proxy.Rule{Name: name, When: proxy.Share(seed, share), Fault: fault})
 	}
-	// Each is asked about what those before it have left, and takes an eighth of all.
-	add("429, come back in a second", 1./8, proxy.Answer(429, time.Second))
-	add("429", 1./7, proxy.Answer(429, 0))
-	add("503, come back in a second", 1./6, proxy.Answer(503, time.Second))
-	add("503", 1./5, proxy.Answer(503, 0))
+	// Each is asked about what those before it have left.
+	if o.refuses {
+		add("refused: 429, come back in a second", 1./8, proxy.Answer(429, time.Second))
+		add("refused: 429", 1./7, proxy.Answer(429, 0))
+		add("refused: 503, come back in a second", 1./6, proxy.Answer(503, time.Second))
+		add("refused: 503", 1./5, proxy.Answer(503, 0))
+	}
+	if o.slow {
+		add("200 ms", 1./4, proxy.Delay(200*time.Millisecond))
+		add("500 ms", 1./3, proxy.Delay(500*time.Millisecond))
+		add("1 s", 1./2, proxy.Delay(time.Second))
+		add("2 s", 1, proxy.Delay(2*time.Second))
+	}
 	return append(rules, &proxy.Rule{Name: "answered", Fault: proxy.Note()})
 }
 
@@ -167,7 +187,7 @@ func (f *fleet) endure(ctx context.Context, o overload, operator *replica) accou
 	}).WithTimeout(o.lasts + backWithin).Should(BeTrue())
 	underway := f.unready(ctx)
 	before.SetRules()
-	a := account.Account{Test: "the API server refuses half of all requests", Note: fmt.Sprintf("all was done %.1f s after the last edit, while it lasted", over.Sub(edited).Seconds())}
+	a := account.Account{Test: "the API server " + o.name, Note: fmt.Sprintf("all was done %.1f s after the last edit, while it lasted", over.Sub(edited).Seconds())}
 	if underway != nil {
 		Eventually(f.unready).WithArguments(ctx).WithTimeout(backWithin).Should(Succeed())
 		a.Recoveries = []time.Duration{time.Since(over)}
@@ -194,10 +214,18 @@ func countOf(earlier map[string]int, except string) int {
 }
 
 var _ = Describe("An overloaded API server", func() {
-	It("makes no change be lost when it refuses half of all requests", func(ctx SpecContext) {
-		operator := suiteSite().startReplica(ctx, before, "--leader-elect=false")
+	endures := func(ctx context.Context, o overload, args ...string) {
+		GinkgoHelper()
+		operator := suiteSite().startReplica(ctx, before, args...)
 		DeferCleanup(operator.terminate)
-		o := overload{namespaces: 8, lasts: 20 * time.Second}
 		AddReportEntry(account.EntryName, suiteSite().newFleet(ctx).endure(ctx, o, operator))
+	}
+
+	It("makes no change be lost when it refuses half of all requests", func(ctx SpecContext) {
+		endures(ctx, overload{name: "refuses half of all requests", refuses: true, namespaces: 8, lasts: 20 * time.Second}, "--leader-elect=false")
 	})
+
+	for _, o := range largeOverloads() {
+		soakIt("makes no change be lost when it "+o.name, func(ctx SpecContext) { endures(ctx, o) })
+	}
 })
