@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -24,6 +25,8 @@ import (
 const (
 	// reconcileTimeout bounds the work on one namespace.
 	reconcileTimeout = 30 * time.Second
+	// confirmTimeout bounds the question whether a profile is still as the cache shows it.
+	confirmTimeout = 5 * time.Second
 	// cachePatience is how long a plan waits for the cache to show our own writes before it reads live.
 	cachePatience = 2 * time.Second
 	// cachePoll is how often it looks.
@@ -99,7 +102,7 @@ func (r *NamespaceReconciler) compile(ctx context.Context, ns snapshot.Namespace
 	}
 	switch r.writes.trust(ns.Name, s.Policies, time.Now(), cachePatience) {
 	case fresh:
-	case wait:
+	case awaitCache:
 		return s, nil, errAwaitEcho
 	case readLive:
 		live, err := r.reader.LivePolicies(ctx, ns.Name)
@@ -134,77 +137,83 @@ func (r *NamespaceReconciler) converge(ctx context.Context, s snapshot.Snapshot,
 	set := plan.New(plan.Input{
 		Outputs: outputs, Live: s.Policies, Applied: r.writes.applied(namespace), Waiting: r.fights.waiting(namespace, time.Now()),
 	})
-	if wait, err := r.begin(ctx, s, outputs, set); err != nil {
-		return ctrl.Result{}, err
-	} else if wait > 0 {
+	if set.Len() > 0 {
+		for profile, outcome := range report.Began(s, outputs, set, r.fights.contests(namespace, time.Now())) {
+			r.ledger.Begin(profile, namespace, *outcome)
+		}
+	}
+	doubts, err := r.confirm(ctx, s, set)
+	if errors.Is(err, cluster.ErrStale) {
+		return ctrl.Result{RequeueAfter: stalePoll}, nil
+	}
+	certain, doubtful := set.Without(doubts)
+	if wait := r.pace.wait(namespace, certain.Len(), certain.IsUrgent(outputs), time.Now()); wait > 0 {
 		return r.soonEnough(namespace, set, ctrl.Result{RequeueAfter: wait}), nil
 	}
-	r.nameRivals(ctx, namespace, set)
-	result := applier.Apply(ctx, r.client, set)
-	r.metrics.Wrote(result)
-	r.writes.remember(namespace, result.Written)
-	r.note(ctx, namespace, result)
+	result := r.write(ctx, namespace, certain)
 	if isStale(result) {
 		// The API server knows better than the cache: plan again from a live list.
 		return ctrl.Result{RequeueAfter: r.writes.distrust(namespace)}, nil
 	}
 	r.pace.finished(namespace)
+	result.Failures = append(result.Failures, doubtful...)
 	r.record(namespace, report.Ended(s, outputs, set, result, r.fights.contests(namespace, time.Now())))
 	r.writes.settled(namespace, plan.Settled(outputs, set, result))
 	again, err := retryFailed(result)
 	return r.soonEnough(namespace, set, again), err
 }
 
-// begin says that writes are about to be made, and returns how long they must wait; zero for now. None take no turn.
-func (r *NamespaceReconciler) begin(ctx context.Context, s snapshot.Snapshot, outputs []compiler.Output, set plan.ChangeSet) (time.Duration, error) {
-	namespace := s.Namespace.Name
-	wait := r.pace.wait(namespace, set.Len(), set.IsUrgent(outputs), time.Now())
-	if set.Len() == 0 {
-		return 0, nil
-	}
-	for profile, outcome := range report.Began(s, outputs, set, r.fights.contests(namespace, time.Now())) {
-		r.ledger.Begin(profile, namespace, *outcome)
-	}
-	if wait > 0 {
-		return wait, nil
-	}
-	err := r.confirm(ctx, s, set)
-	if errors.Is(err, cluster.ErrStale) {
-		return stalePoll, nil
-	}
-	if err == nil {
-		r.writes.begin(namespace, set)
-	}
-	return 0, err
-}
-
-// confirm returns nil when the profiles for which something is to be written are as the cache shows them. That is asked anew
-// before what is gone is made again: a later version may have taken it away. cluster.ErrStale when one is not.
-func (r *NamespaceReconciler) confirm(ctx context.Context, s snapshot.Snapshot, set plan.ChangeSet) error {
+// confirm asks whether the profiles for which something is to be written are as the cache shows them, and returns those of
+// which that is not known, with the reason. That is asked anew before what is gone is made again: a later version may have
+// taken it away. cluster.ErrStale when one is of a later version, from which all must be planned anew.
+func (r *NamespaceReconciler) confirm(ctx context.Context, s snapshot.Snapshot, set plan.ChangeSet) (map[snapshot.ProfileKey]error, error) {
 	restored := map[snapshot.ProfileKey]bool{}
 	for _, step := range set.Steps {
 		for _, change := range step {
 			restored[change.Profile] = restored[change.Profile] || change.DriftKind() == plan.DriftDeleted
 		}
 	}
+	doubts := map[snapshot.ProfileKey]error{}
 	for _, p := range s.Profiles {
-		if again, written := restored[p.Key]; written {
-			if err := r.reader.Confirm(ctx, p, again); err != nil {
-				return err
-			}
+		again, written := restored[p.Key]
+		if !written {
+			continue
+		}
+		err := r.confirmOne(ctx, p, again)
+		if errors.Is(err, cluster.ErrStale) {
+			return nil, err
+		}
+		if err != nil {
+			doubts[p.Key] = fmt.Errorf("see whether it still is as declared: %w", err)
 		}
 	}
-	return nil
+	return doubts, nil
+}
+
+func (r *NamespaceReconciler) confirmOne(ctx context.Context, p snapshot.Profile, again bool) error {
+	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
+	defer cancel()
+	return r.reader.Confirm(ctx, p, again)
+}
+
+// write carries a set out, and takes note of what was written.
+func (r *NamespaceReconciler) write(ctx context.Context, namespace string, set plan.ChangeSet) plan.Result {
+	if set.Len() > 0 {
+		r.writes.begin(namespace, set)
+	}
+	r.nameRivals(ctx, namespace, set)
+	result := applier.Apply(ctx, r.client, set)
+	r.metrics.Wrote(result)
+	r.writes.remember(namespace, result.Written, time.Now())
+	r.note(ctx, namespace, result)
+	return result
 }
 
 // soonEnough sees to it that a namespace is looked at when a policy that is fought over may be put right, or the fight is
-// over, if not before; and again and again for as long as the cache is behind.
+// over, if not before.
 func (r *NamespaceReconciler) soonEnough(namespace string, set plan.ChangeSet, again ctrl.Result) ctrl.Result {
 	if next := r.fights.next(namespace, set.Waiting, time.Now()); next > 0 && (again.RequeueAfter == 0 || next < again.RequeueAfter) {
 		again.RequeueAfter = next
-	}
-	if r.writes.isOvertaken(namespace) && (again.RequeueAfter == 0 || cachePatience < again.RequeueAfter) {
-		again.RequeueAfter = cachePatience
 	}
 	return again
 }

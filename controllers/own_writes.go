@@ -12,11 +12,14 @@ import (
 	"firebreak.dev/firebreak/internal/plan"
 )
 
-// ownWrites remembers what this process wrote, for two ends: the watch's echo of an own write need not cause work, and
-// nothing may be planned from a cache that does not show our own writes yet.
+// ownWrites remembers what this process wrote, for three ends: the watch's echo of an own write need not cause work, nothing
+// may be planned from a cache that does not show our own writes yet, and of what the cache never shows, nobody tells us when
+// it is deleted.
 type ownWrites struct {
 	mu         sync.Mutex
 	namespaces map[string]*namespaceWrites
+	// owed is when to look at each namespace of which the cache was not yet seen to show what was written or read live.
+	owed map[string]time.Time
 }
 
 type namespaceWrites struct {
@@ -33,13 +36,15 @@ type namespaceWrites struct {
 	distrusted bool
 	// contradicted is how many times in a row that happened.
 	contradicted int
-	// since is when the cache was first seen to be behind, or a live list was read because it was; zero when it is not.
+	// since is when the cache began to owe something: at the last write or live list. Zero when it has shown all.
 	since time.Time
-	// overtaken: the last plan was made from a live list, and the cache did not show as much.
-	overtaken bool
+	// looks is how many live lists in a row the cache has not caught up with.
+	looks int
 }
 
-func newOwnWrites() *ownWrites { return &ownWrites{namespaces: map[string]*namespaceWrites{}} }
+func newOwnWrites() *ownWrites {
+	return &ownWrites{namespaces: map[string]*namespaceWrites{}, owed: map[string]time.Time{}}
+}
 
 func (w *ownWrites) of(namespace string) *namespaceWrites {
 	ns, ok := w.namespaces[namespace]
@@ -61,11 +66,14 @@ func (w *ownWrites) begin(namespace string, set plan.ChangeSet) {
 }
 
 // remember notes committed writes, and that none is under way any more.
-func (w *ownWrites) remember(namespace string, written []plan.Written) {
+func (w *ownWrites) remember(namespace string, written []plan.Written, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	ns := w.of(namespace)
 	ns.underWay = nil
+	if len(written) > 0 {
+		w.owe(namespace, ns, now)
+	}
 	for _, write := range written {
 		name := write.Change.Name()
 		if write.Change.Desired == nil {
@@ -160,13 +168,13 @@ func (w *ownWrites) trust(namespace string, cached []*networkingv1.NetworkPolicy
 	case ns.distrusted:
 		return readLive
 	case !ns.behind(cached):
-		ns.since, ns.overtaken = time.Time{}, false
+		w.paid(namespace, ns)
 		return fresh
 	case ns.since.IsZero():
-		ns.since = now
-		return wait
+		w.owe(namespace, ns, now)
+		return awaitCache
 	case now.Sub(ns.since) < patience:
-		return wait
+		return awaitCache
 	}
 	return readLive
 }
@@ -178,7 +186,7 @@ func (w *ownWrites) readAnew(namespace string, cached, live []*networkingv1.Netw
 	defer w.mu.Unlock()
 	ns := w.of(namespace)
 	ns.versions, ns.deleted = map[string]string{}, map[string]types.UID{}
-	ns.distrusted, ns.since = false, now
+	ns.distrusted = false
 	for _, policy := range cached {
 		if _, ours := mayBeOurs(policy); ours {
 			ns.deleted[policy.Name] = policy.UID
@@ -192,16 +200,12 @@ func (w *ownWrites) readAnew(namespace string, cached, live []*networkingv1.Netw
 			delete(ns.deleted, policy.Name)
 		}
 	}
-	ns.overtaken = ns.behind(cached)
-}
-
-// isOvertaken says whether the last plan was made from a live list, and the cache did not show as much: what was deleted since,
-// it may never show, for it never showed that it was there.
-func (w *ownWrites) isOvertaken(namespace string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	ns, ok := w.namespaces[namespace]
-	return ok && ns.overtaken
+	if !ns.behind(cached) {
+		w.paid(namespace, ns)
+		return
+	}
+	ns.looks++
+	w.owe(namespace, ns, now)
 }
 
 // freshness is how far a cache can be trusted.
@@ -209,7 +213,7 @@ type freshness int
 
 const (
 	fresh freshness = iota
-	wait
+	awaitCache
 	readLive
 )
 
@@ -246,4 +250,5 @@ func (w *ownWrites) forget(namespace string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.namespaces, namespace)
+	delete(w.owed, namespace)
 }

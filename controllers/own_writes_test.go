@@ -14,6 +14,9 @@ import (
 
 const patience = 2 * time.Second
 
+// noon is when it all begins.
+var noon = time.Unix(1000, 0)
+
 // policyAt is policy x of namespace shop, as it is at a resourceVersion.
 func policyAt(version string, uid types.UID) *networkingv1.NetworkPolicy {
 	return &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{
@@ -33,32 +36,31 @@ func deleted(uid types.UID) []plan.Written {
 func list(policies ...*networkingv1.NetworkPolicy) []*networkingv1.NetworkPolicy { return policies }
 
 func TestHowFarTheCacheIsTrusted(t *testing.T) {
-	now := time.Unix(1000, 0)
 	for name, c := range map[string]struct {
 		before func(*ownWrites)
 		cached []*networkingv1.NetworkPolicy
 		want   freshness
 	}{
 		"nothing was written":                       {func(*ownWrites) {}, nil, fresh},
-		"our write is there":                        {func(w *ownWrites) { w.remember("shop", wrote("10")) }, list(policyAt("10", "u")), fresh},
-		"a later write is there":                    {func(w *ownWrites) { w.remember("shop", wrote("10")) }, list(policyAt("11", "u")), fresh},
-		"digits are compared as a number":           {func(w *ownWrites) { w.remember("shop", wrote("10")) }, list(policyAt("9", "u")), wait},
-		"what we created is not there":              {func(w *ownWrites) { w.remember("shop", wrote("10")) }, nil, wait},
-		"what we deleted is there":                  {func(w *ownWrites) { w.remember("shop", deleted("u")) }, list(policyAt("1", "u")), wait},
-		"what we deleted is gone":                   {func(w *ownWrites) { w.remember("shop", deleted("u")) }, nil, fresh},
-		"another of the name is there":              {func(w *ownWrites) { w.remember("shop", deleted("u")) }, list(policyAt("1", "v")), fresh},
-		"we created it anew after deleting it":      {func(w *ownWrites) { w.remember("shop", deleted("u")); w.remember("shop", wrote("10")) }, list(policyAt("10", "v")), fresh},
-		"we deleted it after writing it":            {func(w *ownWrites) { w.remember("shop", wrote("10")); w.remember("shop", deleted("u")) }, nil, fresh},
-		"somebody deleted what we wrote":            {func(w *ownWrites) { w.remember("shop", wrote("10")); w.sawDeletion(policyAt("11", "u")) }, nil, fresh},
-		"an old deletion does not hide a new write": {func(w *ownWrites) { w.remember("shop", wrote("10")); w.sawDeletion(policyAt("9", "u")) }, nil, wait},
+		"our write is there":                        {func(w *ownWrites) { w.remember("shop", wrote("10"), noon) }, list(policyAt("10", "u")), fresh},
+		"a later write is there":                    {func(w *ownWrites) { w.remember("shop", wrote("10"), noon) }, list(policyAt("11", "u")), fresh},
+		"digits are compared as a number":           {func(w *ownWrites) { w.remember("shop", wrote("10"), noon) }, list(policyAt("9", "u")), awaitCache},
+		"what we created is not there":              {func(w *ownWrites) { w.remember("shop", wrote("10"), noon) }, nil, awaitCache},
+		"what we deleted is there":                  {func(w *ownWrites) { w.remember("shop", deleted("u"), noon) }, list(policyAt("1", "u")), awaitCache},
+		"what we deleted is gone":                   {func(w *ownWrites) { w.remember("shop", deleted("u"), noon) }, nil, fresh},
+		"another of the name is there":              {func(w *ownWrites) { w.remember("shop", deleted("u"), noon) }, list(policyAt("1", "v")), fresh},
+		"we created it anew after deleting it":      {func(w *ownWrites) { w.remember("shop", deleted("u"), noon); w.remember("shop", wrote("10"), noon) }, list(policyAt("10", "v")), fresh},
+		"we deleted it after writing it":            {func(w *ownWrites) { w.remember("shop", wrote("10"), noon); w.remember("shop", deleted("u"), noon) }, nil, fresh},
+		"somebody deleted what we wrote":            {func(w *ownWrites) { w.remember("shop", wrote("10"), noon); w.sawDeletion(policyAt("11", "u")) }, nil, fresh},
+		"an old deletion does not hide a new write": {func(w *ownWrites) { w.remember("shop", wrote("10"), noon); w.sawDeletion(policyAt("9", "u")) }, nil, awaitCache},
 		"the API server contradicted the cache":     {func(w *ownWrites) { w.distrust("shop") }, nil, readLive},
-		"another namespace does not matter":         {func(w *ownWrites) { w.remember("other", wrote("10")); w.distrust("other") }, nil, fresh},
-		"the namespace was forgotten":               {func(w *ownWrites) { w.remember("shop", wrote("10")); w.forget("shop") }, nil, fresh},
+		"another namespace does not matter":         {func(w *ownWrites) { w.remember("other", wrote("10"), noon); w.distrust("other") }, nil, fresh},
+		"the namespace was forgotten":               {func(w *ownWrites) { w.remember("shop", wrote("10"), noon); w.forget("shop") }, nil, fresh},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newOwnWrites()
 			c.before(w)
-			if got := w.trust("shop", c.cached, now, patience); got != c.want {
+			if got := w.trust("shop", c.cached, noon, patience); got != c.want {
 				t.Errorf("got %d, want %d", got, c.want)
 			}
 		})
@@ -67,19 +69,18 @@ func TestHowFarTheCacheIsTrusted(t *testing.T) {
 
 func TestPatienceWithTheCacheEnds(t *testing.T) {
 	w := newOwnWrites()
-	w.remember("shop", wrote("10"))
+	w.remember("shop", wrote("10"), noon)
 	w.settled("shop", map[string]string{"x": "hash"})
-	start := time.Unix(1000, 0)
 	for _, c := range []struct {
 		after time.Duration
 		want  freshness
-	}{{0, wait}, {patience / 2, wait}, {patience - 1, wait}, {patience, readLive}, {patience + 1, readLive}} {
-		if got := w.trust("shop", nil, start.Add(c.after), patience); got != c.want {
+	}{{0, awaitCache}, {patience / 2, awaitCache}, {patience - 1, awaitCache}, {patience, readLive}, {patience + 1, readLive}} {
+		if got := w.trust("shop", nil, noon.Add(c.after), patience); got != c.want {
 			t.Errorf("after %s: got %d, want %d", c.after, got, c.want)
 		}
 	}
-	w.readAnew("shop", nil, nil, start.Add(patience))
-	if got := w.trust("shop", nil, start.Add(patience), patience); got != fresh {
+	w.readAnew("shop", nil, nil, noon.Add(patience))
+	if got := w.trust("shop", nil, noon.Add(patience), patience); got != fresh {
 		t.Errorf("when what was written is gone: got %d", got)
 	}
 	if w.applied("shop")["x"] != "hash" {
@@ -95,57 +96,41 @@ func TestTheCacheIsBehindUntilItShowsWhatALiveListDid(t *testing.T) {
 		want         freshness
 	}{
 		"nothing new":            {list(policyAt("10", "u")), list(policyAt("10", "u")), fresh},
-		"an old version":         {list(policyAt("20", "u")), list(policyAt("10", "u")), wait},
+		"an old version":         {list(policyAt("20", "u")), list(policyAt("10", "u")), awaitCache},
 		"a later version":        {list(policyAt("20", "u")), list(policyAt("21", "u")), fresh},
-		"one that was deleted":   {nil, list(policyAt("10", "u")), wait},
+		"one that was deleted":   {nil, list(policyAt("10", "u")), awaitCache},
 		"none that was deleted":  {nil, nil, fresh},
-		"one that was exchanged": {list(policyAt("20", "v")), list(policyAt("10", "u")), wait},
+		"one that was exchanged": {list(policyAt("20", "v")), list(policyAt("10", "u")), awaitCache},
 		"its successor":          {list(policyAt("20", "v")), list(policyAt("20", "v")), fresh},
 		"nobody else's":          {list(policyAt("10", "u"), foreign), list(policyAt("10", "u")), fresh},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newOwnWrites()
 			w.distrust("shop")
-			w.readAnew("shop", list(policyAt("10", "u")), c.live, time.Unix(1000, 0))
-			if got := w.trust("shop", c.cached, time.Unix(1000, 0), patience); got != c.want {
+			w.readAnew("shop", list(policyAt("10", "u")), c.live, noon)
+			if got := w.trust("shop", c.cached, noon, patience); got != c.want {
 				t.Errorf("got %d, want %d", got, c.want)
 			}
 		})
 	}
 }
 
-func TestANamespaceIsLookedAtAgainUntilTheCacheHasCaughtUpWithALiveList(t *testing.T) {
-	w, start := newOwnWrites(), time.Unix(1000, 0)
-	if w.isOvertaken("shop") {
-		t.Error("a namespace that is not known is looked at again")
-	}
-	w.distrust("shop")
-	w.readAnew("shop", nil, list(policyAt("10", "u")), start)
-	for _, c := range []struct {
-		after     time.Duration
-		cached    []*networkingv1.NetworkPolicy
-		want      freshness
-		overtaken bool
-	}{{patience - 1, nil, wait, true}, {patience, nil, readLive, true}, {patience, list(policyAt("10", "u")), fresh, false}} {
-		if got := w.trust("shop", c.cached, start.Add(c.after), patience); got != c.want || w.isOvertaken("shop") != c.overtaken {
-			t.Errorf("after %s: got %d, overtaken %t; want %d, %t", c.after, got, w.isOvertaken("shop"), c.want, c.overtaken)
-		}
-	}
-	w.readAnew("shop", list(policyAt("10", "u")), list(policyAt("10", "u")), start)
-	if w.isOvertaken("shop") {
-		t.Error("a cache that shows what a live list does is overtaken")
-	}
-}
-
-func TestPatienceBeginsAnewOnceTheCacheCaughtUp(t *testing.T) {
+func TestPatienceBeginsWithTheWrite(t *testing.T) {
 	w := newOwnWrites()
-	start := time.Unix(1000, 0)
-	w.remember("shop", wrote("10"))
+	w.remember("shop", wrote("10"), noon)
 	for i, c := range []struct {
+		after  time.Duration
 		cached *networkingv1.NetworkPolicy
 		want   freshness
-	}{{policyAt("9", "u"), wait}, {policyAt("10", "u"), fresh}, {policyAt("9", "u"), wait}} {
-		if got := w.trust("shop", list(c.cached), start.Add(time.Duration(i)*patience), patience); got != c.want {
+	}{
+		{patience - 1, policyAt("9", "u"), awaitCache},
+		{patience, policyAt("9", "u"), readLive},
+		{patience, policyAt("10", "u"), fresh},
+		// A cache that goes back gets as much time as one that lags.
+		{3 * patience, policyAt("9", "u"), awaitCache},
+		{4 * patience, policyAt("9", "u"), readLive},
+	} {
+		if got := w.trust("shop", list(c.cached), noon.Add(c.after), patience); got != c.want {
 			t.Errorf("look %d: got %d, want %d", i, got, c.want)
 		}
 	}
@@ -154,13 +139,13 @@ func TestPatienceBeginsAnewOnceTheCacheCaughtUp(t *testing.T) {
 func TestDistrustHoldsUntilALiveListWasRead(t *testing.T) {
 	w := newOwnWrites()
 	w.distrust("shop")
-	look := func() freshness { return w.trust("shop", nil, time.Unix(1000, 0), patience) }
+	look := func() freshness { return w.trust("shop", nil, noon, patience) }
 	for range 2 {
 		if look() != readLive {
 			t.Error("the cache is trusted although the API server has not been asked")
 		}
 	}
-	w.readAnew("shop", nil, nil, time.Unix(1000, 0))
+	w.readAnew("shop", nil, nil, noon)
 	if got := look(); got != fresh {
 		t.Errorf("afterwards: got %d", got)
 	}
@@ -185,7 +170,7 @@ func TestEchoesOfOurOwnWrites(t *testing.T) {
 	if !w.sawDeletion(old) || w.sawDeletion(policyAt("2", "u")) {
 		t.Error("before the answer is in, the deletion that we asked for is ours, and no other")
 	}
-	w.remember("shop", append(wrote("10"), plan.Written{Change: set.Steps[plan.StepPrune][0]}))
+	w.remember("shop", append(wrote("10"), plan.Written{Change: set.Steps[plan.StepPrune][0]}), noon)
 	if !w.isEcho(policyAt("10", "u")) || w.isEcho(policyAt("11", "u")) {
 		t.Error("then, the version that we wrote is")
 	}
@@ -200,7 +185,7 @@ func TestWhatWasLastRight(t *testing.T) {
 		t.Error("nothing is remembered")
 	}
 	w.settled("shop", map[string]string{"x": "h1", "y": "h2"})
-	w.remember("shop", deleted("u"))
+	w.remember("shop", deleted("u"), noon)
 	if got := w.applied("shop"); len(got) != 1 || got["y"] != "h2" {
 		t.Errorf("after our own deletion of x: %v", got)
 	}

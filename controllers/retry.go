@@ -7,6 +7,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"firebreak.dev/firebreak/internal/cluster"
 	"firebreak.dev/firebreak/internal/plan"
 )
 
@@ -23,17 +24,21 @@ func isStale(result plan.Result) bool {
 // isConflict says whether a write failed because somebody else wrote what the plan did not know of.
 func isConflict(err error) bool { return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) }
 
-// retryFailed says how failures are tried again: with backoff; in a namespace that began to go, which ends in its going
-// or in its coming again, only now and then.
+// retryFailed says how failures are tried again: with backoff; only now and then in a namespace that began to go, which ends
+// in its going or in its coming again, and for a profile that is gone, of which the cache will tell.
 func retryFailed(result plan.Result) (ctrl.Result, error) {
 	var errs []error
+	again := ctrl.Result{}
 	for _, f := range result.Failures {
-		if !apierrors.HasStatusCause(f.Err, corev1.NamespaceTerminatingCause) {
+		switch {
+		case apierrors.HasStatusCause(f.Err, corev1.NamespaceTerminatingCause), errors.Is(f.Err, cluster.ErrUnconfirmed):
+			again.RequeueAfter = terminatingPoll
+		default:
 			errs = append(errs, f.Err)
 		}
 	}
-	if len(errs) == 0 && len(result.Failures) > 0 {
-		return ctrl.Result{RequeueAfter: terminatingPoll}, nil
+	if len(errs) > 0 {
+		return ctrl.Result{}, errors.Join(errs...)
 	}
-	return ctrl.Result{}, errors.Join(errs...)
+	return again, nil
 }

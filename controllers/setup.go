@@ -135,7 +135,8 @@ func watchPods(mgr ctrl.Manager, on cluster.PodEvents) (*cluster.Pods, error) {
 }
 
 func (r *NamespaceReconciler) setup(mgr ctrl.Manager, o Options, queues *statusQueues, addresses *podAddressQueue) error {
-	capture := source.Func(func(_ context.Context, q workqueue.TypedRateLimitingInterface[ctrl.Request]) error {
+	capture := source.Func(func(ctx context.Context, q workqueue.TypedRateLimitingInterface[ctrl.Request]) error {
+		go r.lookForOverdue(ctx, q)
 		addresses.set(func(addr netip.Addr) { r.onPodAddress(q, addr) })
 		r.pace.onTurn(func(namespace string, after time.Duration) { enqueueAfter(q, handler.LowPriority, after, namespace) })
 		return nil

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -45,9 +46,13 @@ func (c *confirmations) isOutdated(p snapshot.Profile) bool {
 	return last.uid == p.UID && last.generation > p.Generation
 }
 
+// ErrUnconfirmed says that the API server has not got a profile that the cache shows: it is gone, or another one bears its
+// name. Nothing may be done for it; the cache will catch up.
+var ErrUnconfirmed = errors.New("it is gone, which the cache does not show yet")
+
 // Confirm asks the API server itself whether a profile is still of the version that the cache shows, once for each version,
 // or again: what an earlier leader did for a later one must not be taken back, and need not have left a policy that tells of
-// it. ErrStale when the profile is of a later version, which Load returns from then on, or is gone.
+// it. ErrStale when the profile is of a later version, which Load returns from then on; ErrUnconfirmed when it is not there.
 func (r *Reader) Confirm(ctx context.Context, p snapshot.Profile, again bool) error {
 	if !again && r.confirmed.of(p.Key) == versionOf(p) {
 		return nil
@@ -59,10 +64,13 @@ func (r *Reader) Confirm(ctx context.Context, p snapshot.Profile, again bool) er
 	if ok {
 		r.confirmed.note(live)
 	}
-	if !ok || versionOf(live) != versionOf(p) {
+	switch {
+	case ok && versionOf(live) == versionOf(p):
+		return nil
+	case ok && r.confirmed.isOutdated(p):
 		return fmt.Errorf("%s: %w", p.Key, ErrStale)
 	}
-	return nil
+	return fmt.Errorf("%s: %w", p.Key, ErrUnconfirmed)
 }
 
 // Forget drops a profile that is gone.

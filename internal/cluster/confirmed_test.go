@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -59,22 +60,75 @@ func TestAProfileIsConfirmedOnceForEachVersion(t *testing.T) {
 }
 
 func TestAProfileThatTheCacheShowsTooLateIsNotConfirmed(t *testing.T) {
-	for name, live := range map[string]*oneProfile{
-		"a later generation": {uid: "u", generation: 2},
-		"another profile":    {uid: "v", generation: 1},
-		"none":               {},
+	for name, c := range map[string]struct {
+		live *oneProfile
+		want error
+	}{
+		"a later generation":                    {&oneProfile{uid: "u", generation: 2}, ErrStale},
+		"an earlier generation, brought back":   {&oneProfile{uid: "u", generation: 0}, ErrUnconfirmed},
+		"another profile of a later generation": {&oneProfile{uid: "v", generation: 2}, ErrUnconfirmed},
+		"another profile":                       {&oneProfile{uid: "v", generation: 1}, ErrUnconfirmed},
+		"none":                                  {&oneProfile{}, ErrUnconfirmed},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := &Reader{Live: live}
-			if err := r.Confirm(t.Context(), shopAt("u", 1), false); !errors.Is(err, ErrStale) {
-				t.Errorf("got %v", err)
+			r := &Reader{Live: c.live}
+			if err := r.Confirm(t.Context(), shopAt("u", 1), false); !errors.Is(err, c.want) {
+				t.Errorf("got %v, want %v", err, c.want)
 			}
-			if got, want := r.confirmed.isOutdated(shopAt("u", 1)), live.generation == 2; got != want {
+			if got, want := r.confirmed.isOutdated(shopAt("u", 1)), errors.Is(c.want, ErrStale); got != want {
 				t.Errorf("outdated: %t, want %t", got, want)
 			}
 			if r.confirmed.isOutdated(shopAt("u", 2)) {
 				t.Error("what the API server has is outdated")
 			}
 		})
+	}
+}
+
+// platformAt selects the namespaces labelled platform: yes.
+func platformAt(generation int64) snapshot.Profile {
+	return snapshot.FromClusterSegmentationProfile(&v1alpha1.ClusterSegmentationProfile{
+		ObjectMeta: metav1.ObjectMeta{Name: "platform", UID: "u", Generation: generation},
+		Spec:       v1alpha1.ClusterSegmentationProfileSpec{NamespaceSelector: &v1alpha1.LabelSelector{MatchLabels: map[string]v1alpha1.LabelValue{"platform": "yes"}}},
+	})
+}
+
+func TestAnOutdatedClusterProfileIsReadAnewWhereItConcernsANamespaceOnly(t *testing.T) {
+	left := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Name: "x", Namespace: "shop", OwnerReferences: []metav1.OwnerReference{{
+		APIVersion: v1alpha1.GroupVersion.String(), Kind: string(v1alpha1.KindClusterSegmentationProfile), Name: "platform", UID: "u", Controller: new(true),
+	}}}}
+	for name, c := range map[string]struct {
+		labels   map[string]string
+		policies []*networkingv1.NetworkPolicy
+		asked    int
+	}{
+		"one that it selects":             {map[string]string{"platform": "yes"}, nil, 1},
+		"one in which it left something":  {nil, []*networkingv1.NetworkPolicy{left}, 1},
+		"one with which it has not to do": {nil, nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			live := &oneProfile{uid: "u", generation: 2}
+			r := &Reader{Live: live}
+			r.confirmed.note(platformAt(2))
+			s := snapshot.Snapshot{Namespace: snapshot.Namespace{Name: "shop", Labels: c.labels}, Profiles: []snapshot.Profile{platformAt(1)}, Policies: c.policies}
+			if err := r.refreshDoubtful(t.Context(), &s); err != nil || live.asked != c.asked {
+				t.Errorf("%v, asked %d times, want %d", err, live.asked, c.asked)
+			}
+			if got := s.Profiles[0].Generation; got != int64(1+c.asked) {
+				t.Errorf("it is of generation %d", got)
+			}
+		})
+	}
+}
+
+func TestAProfileThatWasBroughtBackAsItWasBeforeIsOutdatedOnce(t *testing.T) {
+	live := &oneProfile{uid: "u", generation: 1}
+	r := &Reader{Live: live}
+	r.confirmed.note(shopAt("u", 2))
+	for range 2 {
+		s := snapshot.Snapshot{Namespace: snapshot.Namespace{Name: "shop"}, Profiles: []snapshot.Profile{shopAt("u", 1)}}
+		if err := r.refreshDoubtful(t.Context(), &s); err != nil || live.asked != 1 {
+			t.Errorf("%v, asked %d times", err, live.asked)
+		}
 	}
 }

@@ -68,7 +68,7 @@ func asNamespace(ns *corev1.Namespace) snapshot.Namespace {
 func (r *Reader) Load(ctx context.Context, ns snapshot.Namespace, follow func(snapshot.Fact)) (snapshot.Snapshot, error) {
 	s := snapshot.Snapshot{Namespace: ns, Options: r.Options}
 	var err error
-	if s.Policies, err = policies(ctx, r.Cache, ns.Name, client.UnsafeDisableDeepCopy); err != nil {
+	if s.Policies, err = r.Policies(ctx, ns.Name); err != nil {
 		return s, err
 	}
 	if s.Profiles, err = r.profiles(ctx, ns.Name); err != nil {
@@ -79,6 +79,11 @@ func (r *Reader) Load(ctx context.Context, ns snapshot.Namespace, follow func(sn
 	}
 	s.Facts, err = r.facts(ctx, s.References(), follow)
 	return s, err
+}
+
+// Policies returns the NetworkPolicies of a namespace from the cache, with which they are shared.
+func (r *Reader) Policies(ctx context.Context, namespace string) ([]*networkingv1.NetworkPolicy, error) {
+	return policies(ctx, r.Cache, namespace, client.UnsafeDisableDeepCopy)
 }
 
 // LivePolicies returns the NetworkPolicies of a namespace from the API server itself.
@@ -162,7 +167,8 @@ func Profile(ctx context.Context, reader client.Reader, key snapshot.ProfileKey)
 // delete them.
 func (r *Reader) refreshDoubtful(ctx context.Context, s *snapshot.Snapshot) error {
 	for i, p := range s.Profiles {
-		if !r.confirmed.isOutdated(p) && !stampedLater(p, s.Policies) && !lostOwner(p, s.Policies) {
+		outdated := r.confirmed.isOutdated(p) && concerns(p, *s)
+		if !outdated && !stampedLater(p, s.Policies) && !lostOwner(p, s.Policies) {
 			continue
 		}
 		fresh, ok, err := Profile(ctx, r.Live, p.Key)
@@ -172,9 +178,20 @@ func (r *Reader) refreshDoubtful(ctx context.Context, s *snapshot.Snapshot) erro
 		if !ok || fresh.UID != p.UID {
 			return fmt.Errorf("%s: %w", p.Key, ErrStale)
 		}
+		r.confirmed.note(fresh)
 		s.Profiles[i] = fresh
 	}
 	return nil
+}
+
+// concerns says whether a profile applies to a namespace, or left something there. A selector that cannot be read may select
+// it.
+func concerns(p snapshot.Profile, s snapshot.Snapshot) bool {
+	selects, err := p.Selects(s.Namespace)
+	return selects || err != nil || slices.ContainsFunc(s.Policies, func(policy *networkingv1.NetworkPolicy) bool {
+		key, _, ok := plan.Owner(policy)
+		return ok && key == p.Key
+	})
 }
 
 // lostOwner says whether a policy of a profile that owns its policies has no owner.

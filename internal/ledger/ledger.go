@@ -34,17 +34,18 @@ func New(notify func(snapshot.ProfileKey)) *Ledger {
 // Begin is Record for writes that begin. What failed before, for the same generation, stands until it is known how they end:
 // otherwise a profile that cannot get on would say the one and the other by turns.
 func (l *Ledger) Begin(profile snapshot.ProfileKey, namespace string, entry report.Outcome) {
-	l.mu.Lock()
-	before, had := l.entries[profile][namespace]
-	l.mu.Unlock()
-	if had && before.State == report.Failed && before.UID == entry.UID && before.Generation == entry.Generation {
-		return
-	}
-	l.Record(profile, namespace, entry)
+	l.record(profile, namespace, entry, func(before report.Outcome) bool {
+		return before.State == report.Failed && entry.State == report.Applying && before.UID == entry.UID && before.Generation == entry.Generation
+	})
 }
 
 // Record replaces what is known of one profile in one namespace.
 func (l *Ledger) Record(profile snapshot.ProfileKey, namespace string, entry report.Outcome) {
+	l.record(profile, namespace, entry, func(report.Outcome) bool { return false })
+}
+
+// record replaces what is known, unless that stands.
+func (l *Ledger) record(profile snapshot.ProfileKey, namespace string, entry report.Outcome, stands func(before report.Outcome) bool) {
 	l.mu.Lock()
 	byNamespace, ok := l.entries[profile]
 	if !ok {
@@ -52,8 +53,10 @@ func (l *Ledger) Record(profile snapshot.ProfileKey, namespace string, entry rep
 		l.entries[profile] = byNamespace
 	}
 	before, had := byNamespace[namespace]
-	byNamespace[namespace] = entry
-	changed := !had || !reflect.DeepEqual(before, entry)
+	changed := !had || !stands(before) && !reflect.DeepEqual(before, entry)
+	if changed {
+		byNamespace[namespace] = entry
+	}
 	l.mu.Unlock()
 	if changed {
 		l.notify(profile)

@@ -11,7 +11,6 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -96,21 +95,20 @@ func (h *home) newList(ctx context.Context, number int, kind discoveryv1.Address
 	return list
 }
 
-// reason returns why a profile of this generation is, or is not, ready, as status/reason.
+// reason returns why the profile is, or is not, ready, as status/reason; empty while that is not said of its generation.
 func (h *home) reason(ctx context.Context) (string, error) {
 	if err := h.site.k8s.Get(ctx, client.ObjectKeyFromObject(h.profile), h.profile); err != nil {
 		return "", err
 	}
-	c := meta.FindStatusCondition(h.profile.Status.Conditions, v1alpha1.ConditionReady)
-	if c == nil || c.ObservedGeneration != h.profile.Generation {
-		return "", nil
-	}
-	return string(c.Status) + "/" + c.Reason, nil
+	return reasonOf(h.profile), nil
 }
 
-// message returns what Ready says.
+// message returns what Ready says; empty while that is not said of the profile's generation.
 func (h *home) message() string {
-	return meta.FindStatusCondition(h.profile.Status.Conditions, v1alpha1.ConditionReady).Message
+	if c := readyOf(h.profile); c != nil {
+		return c.Message
+	}
+	return ""
 }
 
 // keepBusy does something every second until it is told to stop, and then returns how often it did.

@@ -3,6 +3,7 @@ package faults_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -12,7 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -207,41 +207,37 @@ func (d *declared) text() string {
 // expectSettled waits until what is declared is ready, or gone with what it must take along.
 func (d *declared) expectSettled(ctx context.Context) {
 	GinkgoHelper()
-	Eventually(func() (string, error) {
+	Eventually(func() error {
 		obj := d.empty()
 		err := d.seen.Get(ctx, client.ObjectKeyFromObject(obj), obj)
 		switch {
 		case apierrors.IsNotFound(err) && !d.there:
 			return d.left(ctx)
 		case client.IgnoreNotFound(err) != nil:
-			return "", err
+			return err
 		case !d.there:
-			return "still there", nil
+			return errors.New("still there")
 		case obj.GetUID() != d.live.GetUID() || obj.GetGeneration() < d.live.GetGeneration():
-			return "not seen yet", nil
+			return errors.New("not seen yet")
 		}
-		c := meta.FindStatusCondition(statusOf(obj).Conditions, v1alpha1.ConditionReady)
-		if c == nil || c.ObservedGeneration != obj.GetGeneration() || c.Status != metav1.ConditionTrue {
-			return fmt.Sprintf("generation %d: %+v", obj.GetGeneration(), c), nil
-		}
-		return "", nil
-	}, 2*recoveredWithin, "50ms").Should(BeEmpty(), func() string { return d.text() + again() })
+		return unready(obj)
+	}, 2*recoveredWithin, "50ms").Should(Succeed(), func() string { return d.text() + again() })
 }
 
-// left says what a profile that is gone should have taken along.
-func (d *declared) left(ctx context.Context) (string, error) {
+// left returns an error when there is what a profile that is gone should have taken along.
+func (d *declared) left(ctx context.Context) error {
 	var list networkingv1.NetworkPolicyList
 	if err := k8s.List(ctx, &list, client.InNamespace(d.Key.Namespace), client.MatchingLabels{
 		v1alpha1.LabelProfileKind: string(d.Key.Kind), v1alpha1.LabelProfile: d.Key.Name,
 	}); err != nil {
-		return "", err
+		return err
 	}
 	for _, p := range list.Items {
 		if !d.Retains() || len(p.OwnerReferences) > 0 {
-			return fmt.Sprintf("%s/%s is left", p.Namespace, p.Name), nil
+			return fmt.Errorf("%s/%s is left", p.Namespace, p.Name)
 		}
 	}
-	return "", nil
+	return nil
 }
 
 // look holds the invariant against the writes since the last look.

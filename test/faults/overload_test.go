@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
@@ -136,12 +134,10 @@ func (f *fleet) unready(ctx context.Context) error {
 	if err := f.site.k8s.Get(ctx, client.ObjectKeyFromObject(f.platform), f.platform); err != nil {
 		return err
 	}
-	c := meta.FindStatusCondition(f.platform.Status.Conditions, v1alpha1.ConditionReady)
-	want := fmt.Sprintf("in %d namespaces", len(f.homes))
-	if c == nil || c.ObservedGeneration != f.platform.Generation || c.Status != metav1.ConditionTrue || !strings.Contains(c.Message, want) {
-		return fmt.Errorf("%s: Ready is %+v at generation %d", f.platform.Name, c, f.platform.Generation)
+	errs := []error{unready(f.platform)}
+	if c := f.platform.Status.Namespaces; c == nil || int(c.Applied) != len(f.homes) {
+		errs = append(errs, fmt.Errorf("%s: applied in %+v, not in %d", f.platform.Name, c, len(f.homes)))
 	}
-	var errs []error
 	for i, h := range f.homes {
 		if f.hasOwn(i) {
 			errs = append(errs, h.ready(ctx))
@@ -171,7 +167,7 @@ func (f *fleet) endure(ctx context.Context, o overload, operator *replica) accou
 	plain, own := policiesOf(ctx, f.homes[0].profile.Namespace), policiesOf(ctx, f.homes[1].profile.Namespace)
 	Expect(len(own)).To(BeNumerically(">", len(plain)))
 
-	earlier, began := before.Counts(), time.Now()
+	acts, began := len(before.Acts()), time.Now()
 	before.SetRules(o.rules()...)
 	for edit := range edits {
 		f.edit(ctx, edit)
@@ -195,22 +191,11 @@ func (f *fleet) endure(ctx context.Context, o overload, operator *replica) accou
 	}
 	f.expectPolicies(ctx, plain, own)
 	Consistently(f.unready).WithArguments(ctx).Should(Succeed())
-	a.Faults = countOf(earlier, "answered")
+	a.Faults = len(actsSince(acts, func(act proxy.Act) bool { return act.Rule != "answered" }))
 	if ends := operator.endedByItself(); ends > 0 {
 		a.Note += fmt.Sprintf("; the operator ended by itself %d times", ends)
 	}
 	return a
-}
-
-// countOf returns how often rules have acted since, but for one of them.
-func countOf(earlier map[string]int, except string) int {
-	counts, n := before.Counts(), 0
-	for name := range counts {
-		if name != except {
-			n += counts[name] - earlier[name]
-		}
-	}
-	return n
 }
 
 var _ = Describe("An overloaded API server", func() {

@@ -106,7 +106,7 @@ func (p *patient) expectNamed(ctx context.Context) {
 }
 
 // attempts returns how often it was tried in vain to write.
-func (p *patient) attempts() int { return before.Counts()[p.name] }
+func (p *patient) attempts() int { return count(p.name, "", 0) }
 
 // expectPatience fails unless the poisoned profile is still named, has done no harm, and is tried again, but not too often.
 func (p *patient) expectPatience(ctx context.Context) string {

@@ -151,13 +151,11 @@ var _ = Describe("Many namespaces", func() {
 		Eventually(fought.specs).WithArguments(ctx).WithTimeout(3 * time.Second).Should(Equal(specs(policies)))
 		recovery := time.Since(stopped)
 
-		writes := 0
-		for _, act := range before.Acts()[acts:] {
-			if act.Resource == "networkpolicies" && act.Namespace == fought.profile.Namespace {
-				Expect(act.Name).To(Equal(db), "%s", act)
-				writes++
-			}
-		}
+		corrections := actsSince(acts, func(act proxy.Act) bool {
+			return act.Resource == "networkpolicies" && act.Namespace == fought.profile.Namespace
+		})
+		Expect(corrections).To(HaveEach(HaveField("Name", db)))
+		writes := len(corrections)
 		Expect(writes).To(And(BeNumerically(">=", 10), BeNumerically("<=", 10+lasted.Seconds()+3)), "a burst, then one a second")
 		Expect(maps.Equal(e.versions(ctx, fought, changing), versions)).To(BeTrue(), "nobody else is written to")
 		Expect(meanwhile).To(BeNumerically("<", max(5*time.Second, 2*usual)))

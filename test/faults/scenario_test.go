@@ -12,7 +12,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
@@ -212,22 +211,9 @@ func (s *scenario) state(ctx context.Context) state {
 		return out
 	}
 	Expect(err).NotTo(HaveOccurred())
-	status := statusOf(profile)
-	if c := meta.FindStatusCondition(status.Conditions, "Ready"); c != nil && c.ObservedGeneration == profile.GetGeneration() {
-		out.ready = string(c.Status) + "/" + c.Reason
-	}
-	if status.Drift != nil {
-		out.corrections = status.Drift.Corrections
+	out.ready = reasonOf(profile)
+	if drift := statusOf(profile).Drift; drift != nil {
+		out.corrections = drift.Corrections
 	}
 	return out
-}
-
-func statusOf(profile client.Object) v1alpha1.ProfileStatus {
-	GinkgoHelper()
-	if p, ok := profile.(*v1alpha1.ClusterSegmentationProfile); ok {
-		return p.Status
-	}
-	p, ok := profile.(*v1alpha1.SegmentationProfile)
-	Expect(ok).To(BeTrue())
-	return p.Status
 }

@@ -9,7 +9,6 @@ import (
 	. "github.com/onsi/gomega"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -184,11 +183,10 @@ func (s *sequence) frozen(ctx context.Context) {
 	Eventually(func() string {
 		obj := s.empty()
 		Expect(client.IgnoreNotFound(s.seen.Get(ctx, client.ObjectKeyFromObject(s.live), obj))).To(Succeed())
-		c := meta.FindStatusCondition(statusOf(obj).Conditions, v1alpha1.ConditionReady)
-		if c == nil || c.ObservedGeneration != s.live.GetGeneration() {
+		if obj.GetGeneration() != s.live.GetGeneration() {
 			return ""
 		}
-		return string(c.Status) + "/" + c.Reason
+		return reasonOf(obj)
 	}, 2*recoveredWithin).Should(Equal(string(metav1.ConditionFalse)+"/"+v1alpha1.ReasonInvalid), again())
 	// The status may say so before the namespace is looked at.
 	Consistently(func() map[string]string { return wholePolicies(ctx, s.namespace) }, "1s").Should(Equal(was), again())

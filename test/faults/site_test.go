@@ -11,7 +11,6 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
@@ -172,11 +171,7 @@ func (h *home) ready(ctx context.Context) error {
 	if err := h.site.k8s.Get(ctx, client.ObjectKeyFromObject(h.profile), h.profile); err != nil {
 		return err
 	}
-	c := meta.FindStatusCondition(h.profile.Status.Conditions, "Ready")
-	if c == nil || c.ObservedGeneration != h.profile.Generation || c.Status != metav1.ConditionTrue {
-		return fmt.Errorf("%s: Ready is %+v at generation %d", h.profile.Namespace, c, h.profile.Generation)
-	}
-	return nil
+	return unready(h.profile)
 }
 
 // settle waits until the profile is ready, and for longer than a status is held back, and returns the policies.

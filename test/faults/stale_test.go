@@ -109,18 +109,14 @@ func (f *frozen) thaw(ctx context.Context, spec string, want map[string]string) 
 	return time.Since(thawed)
 }
 
-// heldBack is how many watches the valve of a view has held back since so many acts.
-func heldBack(what view, since int) int { return count("watch "+what.name, "", since) }
-
-// count is how often a rule acted in a namespace since so many acts; in any, if none is given.
-func count(rule, namespace string, since int) int {
-	n := 0
-	for _, act := range before.Acts()[since:] {
-		if act.Rule == rule && (namespace == "" || act.Namespace == namespace) {
-			n++
-		}
-	}
-	return n
+// relist lets the operator read everything of a view anew, as it is by then, and shows it nothing of what was before.
+func (f *frozen) relist(what view) {
+	before.SetRules(
+		&proxy.Rule{Name: "initial", Requests: initialEvents(what.resources...), Fault: f.Fault()},
+		&proxy.Rule{Name: "gone", Requests: proxy.Requests{Verbs: []string{"watch"}, Resources: what.resources}, Fault: proxy.Answer(http.StatusGone, 0)},
+	)
+	f.Cut()
+	f.Thaw()
 }
 
 // viewOf returns a view by its name.
@@ -222,6 +218,28 @@ var _ = Describe("An operator whose watches freeze", func() {
 		AddReportEntry(account.EntryName, account.Account{
 			Test: "own writes that are not seen", Faults: heldBack(policies, acts), Recoveries: []time.Duration{f.thaw(ctx, spec, latter)},
 		})
+	})
+})
+
+var _ = Describe("An operator whose watch of policies breaks before it shows a new one", func() {
+	It("makes it again when it is deleted meanwhile, of which no event tells", func(ctx SpecContext) {
+		f := startFrozen(ctx, viewOf("policies"), withoutSpare)
+		f.Freeze()
+		f.home.declare(ctx, withSpare)
+		Eventually(f.home.ready).WithArguments(ctx).Should(Succeed())
+		want, err := f.home.specs(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		policies, err := f.home.policies(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(policies).To(HaveKey("cache"))
+		Expect(admin.NetworkingV1().NetworkPolicies(f.home.profile.Namespace).Delete(ctx, policies["cache"].name, metav1.DeleteOptions{})).To(Succeed())
+		f.home.trace.take(ctx)
+
+		By("listing anew")
+		f.relist(viewOf("policies"))
+		broke := time.Now()
+		Eventually(f.home.has).WithArguments(ctx, want).WithTimeout(thawedWithin).Should(Succeed(), lastActs)
+		AddReportEntry(account.EntryName, account.Account{Test: "a policy that came and went unseen", Faults: 1, Recoveries: []time.Duration{time.Since(broke)}})
 	})
 })
 

@@ -119,3 +119,24 @@ func lastActs() string {
 	}
 	return out.String()
 }
+
+// actsSince returns the faults since there were so many, of those that a condition is true of.
+func actsSince(since int, where func(proxy.Act) bool) []proxy.Act {
+	var out []proxy.Act
+	for _, act := range before.Acts()[since:] {
+		if where(act) {
+			out = append(out, act)
+		}
+	}
+	return out
+}
+
+// count is how often a rule acted in a namespace since there were so many faults; in any, if none is given.
+func count(rule, namespace string, since int) int {
+	return len(actsSince(since, func(act proxy.Act) bool {
+		return act.Rule == rule && (namespace == "" || act.Namespace == namespace)
+	}))
+}
+
+// heldBack is how many watches the valve of a view has held back or cut since there were so many faults.
+func heldBack(what view, since int) int { return count("watch "+what.name, "", since) }

@@ -14,7 +14,6 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -222,8 +221,7 @@ func (t *tenant) expectAnswered(ctx context.Context, d *declared) {
 		if err := k8s.Get(ctx, client.ObjectKeyFromObject(d.live), obj); err != nil {
 			return "", err
 		}
-		c := meta.FindStatusCondition(statusOf(obj).Conditions, v1alpha1.ConditionReady)
-		if c == nil || c.ObservedGeneration != obj.GetGeneration() || c.Reason == v1alpha1.ReasonPending || c.Reason == v1alpha1.ReasonProgressing {
+		if c := readyOf(obj); c == nil || c.Reason == v1alpha1.ReasonPending || c.Reason == v1alpha1.ReasonProgressing {
 			return fmt.Sprintf("%+v", c), nil
 		}
 		return "", nil

@@ -14,7 +14,6 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -227,18 +226,13 @@ var _ = Describe("Namespaces in which the API server refuses policies", func() {
 			Consistently(func() string { return r.unsaid(ctx, p, m.says) }).WithTimeout(lasts).Should(BeEmpty())
 
 			By("trying again with patience")
-			tries := map[string]int{}
-			for _, act := range before.Acts()[acts:] {
-				if act.Rule == "write to a region" {
-					tries[act.Namespace]++
-				}
-			}
 			lasted := time.Since(began)
 			most := 0
 			for _, name := range r.unlucky {
-				most = max(most, tries[name])
+				tries := count("write to a region", name, acts)
+				most = max(most, tries)
 				// Both tiers each time, and some times more because of something else.
-				Expect(tries[name]).To(And(BeNumerically(">=", 2), BeNumerically("<=", 2*(triesWithin(lasted)+3))), name)
+				Expect(tries).To(And(BeNumerically(">=", 2), BeNumerically("<=", 2*(triesWithin(lasted)+3))), name)
 			}
 
 			By("healing")
@@ -267,7 +261,7 @@ func (r *region) unsaid(ctx context.Context, p *v1alpha1.ClusterSegmentationProf
 	if counts == nil || int(counts.Applied) != len(r.lucky) || int(counts.Failed) != len(r.unlucky) {
 		return fmt.Sprintf("the counts are %+v", counts)
 	}
-	message := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReady).Message
+	message := readyOf(p).Message
 	for _, text := range append([]string{cause}, r.unlucky...) {
 		if !strings.Contains(message, text) {
 			return fmt.Sprintf("%s is not in %q", text, message)

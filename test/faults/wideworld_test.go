@@ -14,7 +14,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -135,17 +134,6 @@ tiers:
 - {name: all, podSelector: {}, ports: [{port: 9090}]}
 allow:
 - {name: metrics, from: [{pods: {namespaces: [ingress]}}], to: [{tier: all}]}`)
-}
-
-// readiness returns the condition Ready of a profile as status/reason, when it speaks of the current generation.
-func readiness(ctx context.Context, profile client.Object) string {
-	GinkgoHelper()
-	Expect(k8s.Get(ctx, client.ObjectKeyFromObject(profile), profile)).To(Succeed())
-	c := meta.FindStatusCondition(statusOf(profile).Conditions, "Ready")
-	if c == nil || c.ObservedGeneration != profile.GetGeneration() {
-		return ""
-	}
-	return string(c.Status) + "/" + c.Reason
 }
 
 // state returns the specs of all policies, as JSON, by namespace and name.

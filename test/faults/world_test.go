@@ -100,11 +100,7 @@ func (s *site) unready(ctx context.Context, declared client.Object) error {
 	if err := s.k8s.Get(ctx, client.ObjectKeyFromObject(declared), obj); err != nil {
 		return err
 	}
-	c := meta.FindStatusCondition(statusOf(obj).Conditions, v1alpha1.ConditionReady)
-	if c == nil || c.ObservedGeneration != obj.GetGeneration() || c.Status != metav1.ConditionTrue {
-		return fmt.Errorf("%s: Ready is %+v at generation %d", obj.GetName(), c, obj.GetGeneration())
-	}
-	return nil
+	return unready(obj)
 }
 
 // gone returns an error unless an object is gone, or even its kind.
