@@ -24,7 +24,7 @@ var _ = Describe("Random sequences of valid and invalid specs", func() {
 	It("end where a fresh install of the last one does, and invalid ones change nothing", func(ctx SpecContext) {
 		number, steps := 4, 8
 		if soaking() {
-			number, steps = 24, 60
+			number, steps = 24, 30
 		}
 		operator := startMortal(ctx)
 		seen := watchProfiles(ctx)
