@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -25,7 +24,7 @@ import (
 const (
 	// reconcileTimeout bounds the work on one namespace.
 	reconcileTimeout = 30 * time.Second
-	// confirmTimeout bounds the question whether a profile is still as the cache shows it.
+	// confirmTimeout bounds the questions whether profiles are still as the cache shows them.
 	confirmTimeout = 5 * time.Second
 	// cachePatience is how long a plan waits for the cache to show our own writes before it reads live.
 	cachePatience = 2 * time.Second
@@ -83,6 +82,7 @@ func (r *NamespaceReconciler) leave(namespace string, gone bool) {
 	r.ledger.ForgetNamespace(namespace)
 	r.facts.forget(namespace)
 	r.pace.forget(namespace, time.Now())
+	r.writes.forgive(namespace)
 	if gone {
 		r.writes.forget(namespace)
 		r.graves.forget(namespace)
@@ -96,15 +96,19 @@ var errAwaitEcho = errors.New("the cache is behind our own writes")
 // compile returns the state of a namespace and what every profile wants there. errAwaitEcho or cluster.ErrStale when the
 // cache must catch up first.
 func (r *NamespaceReconciler) compile(ctx context.Context, ns snapshot.Namespace) (snapshot.Snapshot, []compiler.Output, error) {
+	cached, err := r.reader.Policies(ctx, ns.Name)
+	if err != nil {
+		return snapshot.Snapshot{}, nil, err
+	}
+	trust := r.writes.trust(ns.Name, cached, time.Now(), cachePatience)
+	if trust == awaitCache {
+		return snapshot.Snapshot{}, nil, errAwaitEcho
+	}
 	s, err := r.reader.Load(ctx, ns, func(fact snapshot.Fact) { r.facts.follow(ns.Name, fact) })
 	if err != nil {
 		return s, nil, err
 	}
-	switch r.writes.trust(ns.Name, s.Policies, time.Now(), cachePatience) {
-	case fresh:
-	case awaitCache:
-		return s, nil, errAwaitEcho
-	case readLive:
+	if trust == readLive {
 		live, err := r.reader.LivePolicies(ctx, ns.Name)
 		if err != nil {
 			return s, nil, err
@@ -112,13 +116,9 @@ func (r *NamespaceReconciler) compile(ctx context.Context, ns snapshot.Namespace
 		r.writes.readAnew(ns.Name, s.Policies, live, time.Now())
 		s.Policies = live
 	}
-	gone, err := r.reader.Gone(ctx, s, r.graves.of)
-	if err != nil {
-		return s, nil, err
-	}
 	outputs := compiler.Compile(s)
 	r.keepFacts(ns.Name, outputs)
-	return s, append(outputs, gone...), nil
+	return s, append(outputs, r.reader.Gone(ctx, s, r.graves.of)...), nil
 }
 
 // keepFacts follows from now on only what the policies of a namespace turned out to depend on.
@@ -137,36 +137,52 @@ func (r *NamespaceReconciler) converge(ctx context.Context, s snapshot.Snapshot,
 	set := plan.New(plan.Input{
 		Outputs: outputs, Live: s.Policies, Applied: r.writes.applied(namespace), Waiting: r.fights.waiting(namespace, time.Now()),
 	})
+	wait := r.pace.wait(namespace, set.Len(), set.IsUrgent(outputs), time.Now())
 	if set.Len() > 0 {
-		for profile, outcome := range report.Began(s, outputs, set, r.fights.contests(namespace, time.Now())) {
-			r.ledger.Begin(profile, namespace, *outcome)
-		}
+		r.begin(s, outputs, set)
 	}
-	doubts, err := r.confirm(ctx, s, set)
+	if wait > 0 {
+		return r.soonEnough(namespace, set, ctrl.Result{RequeueAfter: wait}), nil
+	}
+	doubts, err := r.confirm(ctx, s, outputs, set)
 	if errors.Is(err, cluster.ErrStale) {
 		return ctrl.Result{RequeueAfter: stalePoll}, nil
 	}
-	certain, doubtful := set.Without(doubts)
-	if wait := r.pace.wait(namespace, certain.Len(), certain.IsUrgent(outputs), time.Now()); wait > 0 {
-		return r.soonEnough(namespace, set, ctrl.Result{RequeueAfter: wait}), nil
-	}
-	result := r.write(ctx, namespace, certain)
+	result := r.write(ctx, namespace, set, doubts)
 	if isStale(result) {
 		// The API server knows better than the cache: plan again from a live list.
+		r.lose(s, outputs, set)
 		return ctrl.Result{RequeueAfter: r.writes.distrust(namespace)}, nil
 	}
 	r.pace.finished(namespace)
-	result.Failures = append(result.Failures, doubtful...)
 	r.record(namespace, report.Ended(s, outputs, set, result, r.fights.contests(namespace, time.Now())))
 	r.writes.settled(namespace, plan.Settled(outputs, set, result))
 	again, err := retryFailed(result)
 	return r.soonEnough(namespace, set, again), err
 }
 
+// begin tells of writes that are about to be made.
+func (r *NamespaceReconciler) begin(s snapshot.Snapshot, outputs []compiler.Output, set plan.ChangeSet) {
+	for profile, outcome := range report.Began(s, outputs, set, r.fights.contests(s.Namespace.Name, time.Now())) {
+		r.ledger.Begin(profile, s.Namespace.Name, *outcome)
+	}
+}
+
+// lose tells of fights in which somebody else was quicker: those writes may never end.
+func (r *NamespaceReconciler) lose(s snapshot.Snapshot, outputs []compiler.Output, set plan.ChangeSet) {
+	for profile, outcome := range report.Began(s, outputs, set, r.fights.contests(s.Namespace.Name, time.Now())) {
+		if outcome.State == report.Contested {
+			r.ledger.Record(profile, s.Namespace.Name, *outcome)
+		}
+	}
+}
+
 // confirm asks whether the profiles for which something is to be written are as the cache shows them, and returns those of
 // which that is not known, with the reason. That is asked anew before what is gone is made again: a later version may have
 // taken it away. cluster.ErrStale when one is of a later version, from which all must be planned anew.
-func (r *NamespaceReconciler) confirm(ctx context.Context, s snapshot.Snapshot, set plan.ChangeSet) (map[snapshot.ProfileKey]error, error) {
+func (r *NamespaceReconciler) confirm(ctx context.Context, s snapshot.Snapshot, outputs []compiler.Output, set plan.ChangeSet) (map[snapshot.ProfileKey]error, error) {
+	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
+	defer cancel()
 	restored := map[snapshot.ProfileKey]bool{}
 	for _, step := range set.Steps {
 		for _, change := range step {
@@ -174,35 +190,30 @@ func (r *NamespaceReconciler) confirm(ctx context.Context, s snapshot.Snapshot, 
 		}
 	}
 	doubts := map[snapshot.ProfileKey]error{}
+	for _, o := range outputs {
+		doubts[o.Profile.Key] = o.Profile.Doubt
+	}
 	for _, p := range s.Profiles {
 		again, written := restored[p.Key]
-		if !written {
+		if !written || p.Doubt != nil {
 			continue
 		}
-		err := r.confirmOne(ctx, p, again)
+		err := r.reader.Confirm(ctx, p, again)
 		if errors.Is(err, cluster.ErrStale) {
 			return nil, err
 		}
-		if err != nil {
-			doubts[p.Key] = fmt.Errorf("see whether it still is as declared: %w", err)
-		}
+		doubts[p.Key] = err
 	}
 	return doubts, nil
 }
 
-func (r *NamespaceReconciler) confirmOne(ctx context.Context, p snapshot.Profile, again bool) error {
-	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
-	defer cancel()
-	return r.reader.Confirm(ctx, p, again)
-}
-
 // write carries a set out, and takes note of what was written.
-func (r *NamespaceReconciler) write(ctx context.Context, namespace string, set plan.ChangeSet) plan.Result {
+func (r *NamespaceReconciler) write(ctx context.Context, namespace string, set plan.ChangeSet, doubts map[snapshot.ProfileKey]error) plan.Result {
 	if set.Len() > 0 {
 		r.writes.begin(namespace, set)
 	}
 	r.nameRivals(ctx, namespace, set)
-	result := applier.Apply(ctx, r.client, set)
+	result := applier.Apply(ctx, r.client, set, doubts)
 	r.metrics.Wrote(result)
 	r.writes.remember(namespace, result.Written, time.Now())
 	r.note(ctx, namespace, result)

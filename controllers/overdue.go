@@ -26,7 +26,7 @@ func (w *ownWrites) owe(namespace string, ns *namespaceWrites, now time.Time) {
 	w.putOff(namespace, ns, now)
 }
 
-// putOff lets a namespace be looked at later: each time twice as late, but for a limit.
+// putOff lets a namespace be looked at later: twice as late after each look in vain, but for a limit.
 func (w *ownWrites) putOff(namespace string, ns *namespaceWrites, now time.Time) {
 	w.owed[namespace] = now.Add(cachePatience << min(ns.looks, mostDoublings))
 }
@@ -60,11 +60,19 @@ func (w *ownWrites) owes(namespace string, cached []*networkingv1.NetworkPolicy,
 	case !ok:
 		return false
 	case ns.distrusted || ns.behind(cached):
+		ns.looks++
 		w.putOff(namespace, ns, now)
 		return true
 	}
 	w.paid(namespace, ns)
 	return false
+}
+
+// forgive notes that the cache owes nothing any more.
+func (w *ownWrites) forgive(namespace string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.owed, namespace)
 }
 
 // lookForOverdue brings namespaces back of which the cache still does not show what was written there, or read live: a watch
@@ -84,7 +92,7 @@ func (r *NamespaceReconciler) enqueueOverdue(ctx context.Context, q queue, now t
 		if !r.writes.owes(namespace, cached, now) {
 			continue
 		}
-		enqueue(q, true, namespace)
+		enqueue(q, false, namespace)
 		if left--; left == 0 {
 			return
 		}

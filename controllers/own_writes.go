@@ -38,7 +38,7 @@ type namespaceWrites struct {
 	contradicted int
 	// since is when the cache began to owe something: at the last write or live list. Zero when it has shown all.
 	since time.Time
-	// looks is how many live lists in a row the cache has not caught up with.
+	// looks is how many times it was in vain that the namespace was looked at for that.
 	looks int
 }
 
@@ -72,6 +72,7 @@ func (w *ownWrites) remember(namespace string, written []plan.Written, now time.
 	ns := w.of(namespace)
 	ns.underWay = nil
 	if len(written) > 0 {
+		ns.looks = 0
 		w.owe(namespace, ns, now)
 	}
 	for _, write := range written {
@@ -204,7 +205,6 @@ func (w *ownWrites) readAnew(namespace string, cached, live []*networkingv1.Netw
 		w.paid(namespace, ns)
 		return
 	}
-	ns.looks++
 	w.owe(namespace, ns, now)
 }
 

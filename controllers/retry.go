@@ -7,7 +7,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
 
-	"firebreak.dev/firebreak/internal/cluster"
 	"firebreak.dev/firebreak/internal/plan"
 )
 
@@ -25,13 +24,14 @@ func isStale(result plan.Result) bool {
 func isConflict(err error) bool { return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) }
 
 // retryFailed says how failures are tried again: with backoff; only now and then in a namespace that began to go, which ends
-// in its going or in its coming again, and for a profile that is gone, of which the cache will tell.
+// in its going or in its coming again, and for a profile that is
+// gone, of which the cache will tell.
 func retryFailed(result plan.Result) (ctrl.Result, error) {
 	var errs []error
 	again := ctrl.Result{}
 	for _, f := range result.Failures {
 		switch {
-		case apierrors.HasStatusCause(f.Err, corev1.NamespaceTerminatingCause), errors.Is(f.Err, cluster.ErrUnconfirmed):
+		case apierrors.HasStatusCause(f.Err, corev1.NamespaceTerminatingCause), errors.Is(f.Err, plan.ErrUnconfirmed):
 			again.RequeueAfter = terminatingPoll
 		default:
 			errs = append(errs, f.Err)

@@ -3,6 +3,7 @@ package applier
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,9 +25,10 @@ const FieldOwner = "firebreak"
 
 // Apply carries out the steps in order. Within a step it goes on past a failure; after a step with a failure only urgent
 // changes follow. A write that the API server refuses for good, by quota, admission or size, holds back its own profile
-// alone: it would otherwise hold back every other profile of the namespace for ever.
-func Apply(ctx context.Context, c client.Client, set plan.ChangeSet) plan.Result {
-	a := &application{client: c, versions: map[types.NamespacedName]string{}}
+// alone: it would otherwise hold back every other profile of the namespace for ever. So does a profile that is gone. Each
+// change of a profile about which there is a doubt fails for that reason, and is not tried.
+func Apply(ctx context.Context, c client.Client, set plan.ChangeSet, doubts map[snapshot.ProfileKey]error) plan.Result {
+	a := &application{client: c, doubts: doubts, versions: map[types.NamespacedName]string{}}
 	for _, step := range set.Steps {
 		held := a.held()
 		for _, change := range step {
@@ -45,7 +47,7 @@ func (a *application) held() func(snapshot.ProfileKey) bool {
 	all, refused := false, map[snapshot.ProfileKey]bool{}
 	for _, f := range a.result.Failures {
 		refused[f.Change.Profile] = true
-		all = all || !IsRefusal(f.Err)
+		all = all || !(IsRefusal(f.Err) || errors.Is(f.Err, plan.ErrUnconfirmed))
 	}
 	return func(profile snapshot.ProfileKey) bool { return all || refused[profile] }
 }
@@ -57,6 +59,7 @@ func IsRefusal(err error) bool {
 
 type application struct {
 	client client.Client
+	doubts map[snapshot.ProfileKey]error
 	result plan.Result
 	// versions are the resourceVersions of what this application wrote, for a second write to the same policy.
 	versions map[types.NamespacedName]string
@@ -65,7 +68,10 @@ type application struct {
 func (a *application) apply(ctx context.Context, change plan.Change) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	version, err := a.write(ctx, change)
+	version, err := "", a.doubts[change.Profile]
+	if err == nil {
+		version, err = a.write(ctx, change)
+	}
 	if err != nil {
 		a.result.Failures = append(a.result.Failures, plan.Failure{Change: change, Err: err})
 		return

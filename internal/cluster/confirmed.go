@@ -2,12 +2,14 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/plan"
+	"firebreak.dev/firebreak/internal/selector"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
@@ -15,7 +17,16 @@ import (
 // use, by several goroutines.
 type confirmations struct {
 	mu       sync.Mutex
-	profiles map[snapshot.ProfileKey]profileVersion
+	reads    int64
+	profiles map[snapshot.ProfileKey]confirmation
+}
+
+type confirmation struct {
+	profileVersion
+	// read is when it was asked for: answers may overtake each other.
+	read int64
+	// selects is the namespaces that this version selects, in the cluster kind.
+	selects *v1alpha1.LabelSelector
 }
 
 type profileVersion struct {
@@ -25,19 +36,36 @@ type profileVersion struct {
 
 func versionOf(p snapshot.Profile) profileVersion { return profileVersion{p.UID, p.Generation} }
 
-func (c *confirmations) of(key snapshot.ProfileKey) profileVersion {
+func (c *confirmations) of(key snapshot.ProfileKey) confirmation {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.profiles[key]
 }
 
-func (c *confirmations) note(p snapshot.Profile) {
+// begin returns the number of a read that begins.
+func (c *confirmations) begin() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reads++
+	return c.reads
+}
+
+// note takes in what a read showed, unless one that began later has shown something already.
+func (c *confirmations) note(read int64, p snapshot.Profile) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.profiles == nil {
-		c.profiles = map[snapshot.ProfileKey]profileVersion{}
+		c.profiles = map[snapshot.ProfileKey]confirmation{}
 	}
-	c.profiles[p.Key] = versionOf(p)
+	if c.profiles[p.Key].read < read {
+		c.profiles[p.Key] = confirmation{versionOf(p), read, p.NamespaceSelector}
+	}
+}
+
+func (c *confirmations) forget(key snapshot.ProfileKey) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.profiles, key)
 }
 
 // isOutdated says whether the API server was seen to have a later generation of the same profile.
@@ -46,36 +74,55 @@ func (c *confirmations) isOutdated(p snapshot.Profile) bool {
 	return last.uid == p.UID && last.generation > p.Generation
 }
 
-// ErrUnconfirmed says that the API server has not got a profile that the cache shows: it is gone, or another one bears its
-// name. Nothing may be done for it; the cache will catch up.
-var ErrUnconfirmed = errors.New("it is gone, which the cache does not show yet")
+// selects says whether the version that the API server was last seen to have applies to a namespace. A selector that cannot be
+// read may select it.
+func (c *confirmations) selects(p snapshot.Profile, ns snapshot.Namespace) bool {
+	last := c.of(p.Key)
+	if last.selects == nil {
+		return false
+	}
+	selects, err := selector.Matches(selector.FromAPI(last.selects), ns.Labels)
+	return selects || err != nil
+}
+
+// readLive reads a profile from the API server itself. An error that is plan.ErrUnconfirmed when it has not got the one that is
+// asked for.
+func (r *Reader) readLive(ctx context.Context, p snapshot.Profile) (snapshot.Profile, error) {
+	read := r.confirmed.begin()
+	live, ok, err := Profile(ctx, r.Live, p.Key)
+	if err != nil {
+		return live, err
+	}
+	if !ok {
+		r.confirmed.forget(p.Key)
+		return live, fmt.Errorf("%s: %w", p.Key, plan.ErrUnconfirmed)
+	}
+	r.confirmed.note(read, live)
+	if live.UID != p.UID {
+		return live, fmt.Errorf("%s: %w", p.Key, plan.ErrUnconfirmed)
+	}
+	return live, nil
+}
 
 // Confirm asks the API server itself whether a profile is still of the version that the cache shows, once for each version,
 // or again: what an earlier leader did for a later one must not be taken back, and need not have left a policy that tells of
-// it. ErrStale when the profile is of a later version, which Load returns from then on; ErrUnconfirmed when it is not there.
+// it. ErrStale when the profile is of a later version, which Load returns from then on; plan.ErrUnconfirmed when it is gone, or
+// of an earlier one.
 func (r *Reader) Confirm(ctx context.Context, p snapshot.Profile, again bool) error {
-	if !again && r.confirmed.of(p.Key) == versionOf(p) {
+	if !again && r.confirmed.of(p.Key).profileVersion == versionOf(p) {
 		return nil
 	}
-	live, ok, err := Profile(ctx, r.Live, p.Key)
-	if err != nil {
-		return err
-	}
-	if ok {
-		r.confirmed.note(live)
-	}
+	live, err := r.readLive(ctx, p)
 	switch {
-	case ok && versionOf(live) == versionOf(p):
-		return nil
-	case ok && r.confirmed.isOutdated(p):
+	case err != nil:
+		return err
+	case live.Generation > p.Generation:
 		return fmt.Errorf("%s: %w", p.Key, ErrStale)
+	case live.Generation < p.Generation:
+		return fmt.Errorf("%s: %w", p.Key, plan.ErrUnconfirmed)
 	}
-	return fmt.Errorf("%s: %w", p.Key, ErrUnconfirmed)
+	return nil
 }
 
 // Forget drops a profile that is gone.
-func (r *Reader) Forget(profile snapshot.ProfileKey) {
-	r.confirmed.mu.Lock()
-	defer r.confirmed.mu.Unlock()
-	delete(r.confirmed.profiles, profile)
-}
+func (r *Reader) Forget(profile snapshot.ProfileKey) { r.confirmed.forget(profile) }

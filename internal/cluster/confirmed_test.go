@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/plan"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
@@ -21,12 +22,19 @@ type oneProfile struct {
 	client.Reader
 	uid        types.UID
 	generation int64
-	asked      int
+	// err is how it fails, if it does.
+	err   error
+	asked int
 }
+
+var errTeapot = errors.New("I'm a teapot")
 
 // Get implements client.Reader.
 func (o *oneProfile) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
 	o.asked++
+	if o.err != nil {
+		return o.err
+	}
 	if o.uid == "" {
 		return apierrors.NewNotFound(schema.GroupResource{Resource: "segmentationprofiles"}, key.Name)
 	}
@@ -65,10 +73,10 @@ func TestAProfileThatTheCacheShowsTooLateIsNotConfirmed(t *testing.T) {
 		want error
 	}{
 		"a later generation":                    {&oneProfile{uid: "u", generation: 2}, ErrStale},
-		"an earlier generation, brought back":   {&oneProfile{uid: "u", generation: 0}, ErrUnconfirmed},
-		"another profile of a later generation": {&oneProfile{uid: "v", generation: 2}, ErrUnconfirmed},
-		"another profile":                       {&oneProfile{uid: "v", generation: 1}, ErrUnconfirmed},
-		"none":                                  {&oneProfile{}, ErrUnconfirmed},
+		"an earlier generation, brought back":   {&oneProfile{uid: "u", generation: 0}, plan.ErrUnconfirmed},
+		"another profile of a later generation": {&oneProfile{uid: "v", generation: 2}, plan.ErrUnconfirmed},
+		"another profile":                       {&oneProfile{uid: "v", generation: 1}, plan.ErrUnconfirmed},
+		"none":                                  {&oneProfile{}, plan.ErrUnconfirmed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &Reader{Live: c.live}
@@ -97,11 +105,16 @@ func TestAnOutdatedClusterProfileIsReadAnewWhereItConcernsANamespaceOnly(t *test
 	left := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Name: "x", Namespace: "shop", OwnerReferences: []metav1.OwnerReference{{
 		APIVersion: v1alpha1.GroupVersion.String(), Kind: string(v1alpha1.KindClusterSegmentationProfile), Name: "platform", UID: "u", Controller: new(true),
 	}}}}
+	stamped := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Name: "y", Annotations: map[string]string{v1alpha1.AnnotationProfileUID: "u"}}}
+	later := platformAt(2)
+	later.NamespaceSelector = &v1alpha1.LabelSelector{MatchLabels: map[string]v1alpha1.LabelValue{"later": "yes"}}
 	for name, c := range map[string]struct {
 		labels   map[string]string
 		policies []*networkingv1.NetworkPolicy
 		asked    int
 	}{
+		"one that it will select":         {map[string]string{"later": "yes"}, nil, 1},
+		"one in which it left its stamp":  {nil, []*networkingv1.NetworkPolicy{stamped}, 1},
 		"one that it selects":             {map[string]string{"platform": "yes"}, nil, 1},
 		"one in which it left something":  {nil, []*networkingv1.NetworkPolicy{left}, 1},
 		"one with which it has not to do": {nil, nil, 0},
@@ -109,13 +122,11 @@ func TestAnOutdatedClusterProfileIsReadAnewWhereItConcernsANamespaceOnly(t *test
 		t.Run(name, func(t *testing.T) {
 			live := &oneProfile{uid: "u", generation: 2}
 			r := &Reader{Live: live}
-			r.confirmed.note(platformAt(2))
+			r.confirmed.note(r.confirmed.begin(), later)
 			s := snapshot.Snapshot{Namespace: snapshot.Namespace{Name: "shop", Labels: c.labels}, Profiles: []snapshot.Profile{platformAt(1)}, Policies: c.policies}
-			if err := r.refreshDoubtful(t.Context(), &s); err != nil || live.asked != c.asked {
-				t.Errorf("%v, asked %d times, want %d", err, live.asked, c.asked)
-			}
-			if got := s.Profiles[0].Generation; got != int64(1+c.asked) {
-				t.Errorf("it is of generation %d", got)
+			r.refreshDoubtful(t.Context(), &s)
+			if p := s.Profiles[0]; live.asked != c.asked || p.Generation != int64(1+c.asked) || p.Doubt != nil {
+				t.Errorf("asked %d times, want %d; it is of generation %d, with the doubt %v", live.asked, c.asked, p.Generation, p.Doubt)
 			}
 		})
 	}
@@ -124,11 +135,58 @@ func TestAnOutdatedClusterProfileIsReadAnewWhereItConcernsANamespaceOnly(t *test
 func TestAProfileThatWasBroughtBackAsItWasBeforeIsOutdatedOnce(t *testing.T) {
 	live := &oneProfile{uid: "u", generation: 1}
 	r := &Reader{Live: live}
-	r.confirmed.note(shopAt("u", 2))
+	r.confirmed.note(r.confirmed.begin(), shopAt("u", 2))
 	for range 2 {
 		s := snapshot.Snapshot{Namespace: snapshot.Namespace{Name: "shop"}, Profiles: []snapshot.Profile{shopAt("u", 1)}}
-		if err := r.refreshDoubtful(t.Context(), &s); err != nil || live.asked != 1 {
-			t.Errorf("%v, asked %d times", err, live.asked)
+		r.refreshDoubtful(t.Context(), &s)
+		if live.asked != 1 || s.Profiles[0].Doubt != nil {
+			t.Errorf("asked %d times; the doubt is %v", live.asked, s.Profiles[0].Doubt)
 		}
+	}
+}
+
+func TestAnOutdatedProfileThatCannotBeReadAnewIsInDoubt(t *testing.T) {
+	for name, c := range map[string]struct {
+		live *oneProfile
+		want error
+	}{
+		"gone":         {&oneProfile{}, plan.ErrUnconfirmed},
+		"another one":  {&oneProfile{uid: "v", generation: 3}, plan.ErrUnconfirmed},
+		"not readable": {&oneProfile{err: errTeapot}, errTeapot},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &Reader{Live: c.live}
+			r.confirmed.note(r.confirmed.begin(), shopAt("u", 2))
+			s := snapshot.Snapshot{Namespace: snapshot.Namespace{Name: "shop"}, Profiles: []snapshot.Profile{shopAt("u", 1)}}
+			r.refreshDoubtful(t.Context(), &s)
+			if p := s.Profiles[0]; p.Generation != 1 || !errors.Is(p.Doubt, c.want) {
+				t.Errorf("it is of generation %d, with the doubt %v", p.Generation, p.Doubt)
+			}
+		})
+	}
+}
+
+func TestAProfileThatWasNotThereIsAskedForAgain(t *testing.T) {
+	live := &oneProfile{uid: "u", generation: 1}
+	r := &Reader{Live: live}
+	look := func(again bool) error { return r.Confirm(t.Context(), shopAt("u", 1), again) }
+	if err := look(false); err != nil {
+		t.Fatal(err)
+	}
+	live.uid = ""
+	for _, again := range []bool{true, false, false} {
+		if err := look(again); !errors.Is(err, plan.ErrUnconfirmed) {
+			t.Errorf("asked again: %t; got %v", again, err)
+		}
+	}
+}
+
+func TestAnAnswerThatWasOvertakenIsNotNoted(t *testing.T) {
+	var c confirmations
+	slow, quick := c.begin(), c.begin()
+	c.note(quick, shopAt("u", 3))
+	c.note(slow, shopAt("u", 2))
+	if got := c.of(shopAt("u", 1).Key).generation; got != 3 {
+		t.Errorf("it is of generation %d", got)
 	}
 }

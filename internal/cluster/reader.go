@@ -74,9 +74,7 @@ func (r *Reader) Load(ctx context.Context, ns snapshot.Namespace, follow func(sn
 	if s.Profiles, err = r.profiles(ctx, ns.Name); err != nil {
 		return s, err
 	}
-	if err := r.refreshDoubtful(ctx, &s); err != nil {
-		return s, err
-	}
+	r.refreshDoubtful(ctx, &s)
 	s.Facts, err = r.facts(ctx, s.References(), follow)
 	return s, err
 }
@@ -164,33 +162,29 @@ func Profile(ctx context.Context, reader client.Reader, key snapshot.ProfileKey)
 // or the policies raise it. They may have been written for a later generation than the cache shows: what an earlier leader
 // wrote for a newer profile must not be reverted from an older one. Or they lost their owner: the garbage collector takes it
 // away when the profile is deleted with the wish that they stay, and giving it back then would make the garbage collector
-// delete them.
-func (r *Reader) refreshDoubtful(ctx context.Context, s *snapshot.Snapshot) error {
+// delete them. One that cannot be read anew stays as the cache shows it, with the doubt.
+func (r *Reader) refreshDoubtful(ctx context.Context, s *snapshot.Snapshot) {
 	for i, p := range s.Profiles {
-		outdated := r.confirmed.isOutdated(p) && concerns(p, *s)
+		outdated := r.confirmed.isOutdated(p) && r.concerns(p, *s)
 		if !outdated && !stampedLater(p, s.Policies) && !lostOwner(p, s.Policies) {
 			continue
 		}
-		fresh, ok, err := Profile(ctx, r.Live, p.Key)
+		live, err := r.readLive(ctx, p)
 		if err != nil {
-			return err
+			s.Profiles[i].Doubt = err
+			continue
 		}
-		if !ok || fresh.UID != p.UID {
-			return fmt.Errorf("%s: %w", p.Key, ErrStale)
-		}
-		r.confirmed.note(fresh)
-		s.Profiles[i] = fresh
+		s.Profiles[i] = live
 	}
-	return nil
 }
 
-// concerns says whether a profile applies to a namespace, or left something there. A selector that cannot be read may select
-// it.
-func concerns(p snapshot.Profile, s snapshot.Snapshot) bool {
+// concerns says whether a profile that is outdated applies to a namespace, in the version that the cache shows or in a later
+// one, or left something there.
+func (r *Reader) concerns(p snapshot.Profile, s snapshot.Snapshot) bool {
 	selects, err := p.Selects(s.Namespace)
-	return selects || err != nil || slices.ContainsFunc(s.Policies, func(policy *networkingv1.NetworkPolicy) bool {
+	return selects || err != nil || r.confirmed.selects(p, s.Namespace) || slices.ContainsFunc(s.Policies, func(policy *networkingv1.NetworkPolicy) bool {
 		key, _, ok := plan.Owner(policy)
-		return ok && key == p.Key
+		return ok && key == p.Key || policy.Annotations[v1alpha1.AnnotationProfileUID] == string(p.UID)
 	})
 }
 
@@ -216,11 +210,11 @@ func stampedLater(p snapshot.Profile, live []*networkingv1.NetworkPolicy) bool {
 
 // Gone returns an output that removes, or releases, for each profile that has something of that here and was deleted.
 // Deleted returns, of a profile whose deletion was seen, what it was at last; that it does not exist any more is asked of
-// the API server itself. A policy whose owner was never seen may be anybody's, and is left to the garbage collector.
-// ErrStale when a profile exists that the cache lacks.
-func (r *Reader) Gone(ctx context.Context, s snapshot.Snapshot, deleted func(snapshot.ProfileKey, types.UID) (snapshot.Profile, bool)) ([]compiler.Output, error) {
+// the API server itself. A policy whose owner was never seen may be anybody's, and is left to the garbage collector. There is a
+// doubt about a profile that exists, which the cache does not show yet, or that cannot be asked for.
+func (r *Reader) Gone(ctx context.Context, s snapshot.Snapshot, deleted func(snapshot.ProfileKey, types.UID) (snapshot.Profile, bool)) []compiler.Output {
 	if s.Options.PreviewOnly {
-		return nil, nil
+		return nil
 	}
 	known := map[snapshot.ProfileKey]bool{}
 	for _, p := range s.Profiles {
@@ -238,13 +232,11 @@ func (r *Reader) Gone(ctx context.Context, s snapshot.Snapshot, deleted func(sna
 		}
 		known[key] = true
 		_, exists, err := Profile(ctx, r.Live, key)
-		if err != nil {
-			return nil, err
-		}
 		if exists {
-			return nil, fmt.Errorf("%s: %w", key, ErrStale)
+			err = fmt.Errorf("%s: %w", key, plan.ErrUnconfirmed)
 		}
+		former.Doubt = err
 		out = append(out, compiler.Output{Profile: former, Disposition: compiler.Parting(former)})
 	}
-	return out, nil
+	return out
 }

@@ -35,7 +35,7 @@ func New(notify func(snapshot.ProfileKey)) *Ledger {
 // otherwise a profile that cannot get on would say the one and the other by turns.
 func (l *Ledger) Begin(profile snapshot.ProfileKey, namespace string, entry report.Outcome) {
 	l.record(profile, namespace, entry, func(before report.Outcome) bool {
-		return before.State == report.Failed && entry.State == report.Applying && before.UID == entry.UID && before.Generation == entry.Generation
+		return before.State == report.Failed && before.UID == entry.UID && before.Generation == entry.Generation
 	})
 }
 

@@ -75,7 +75,7 @@ func TestWhatFailedStandsWhileItIsTriedAgain(t *testing.T) {
 	}{
 		"what failed":                 {outcome(report.Failed, 1), outcome(report.Applying, 1), report.Failed},
 		"what failed for another one": {outcome(report.Failed, 1), outcome(report.Applying, 2), report.Applying},
-		"what failed before a fight":  {outcome(report.Failed, 1), outcome(report.Contested, 1), report.Contested},
+		"what failed before a fight":  {outcome(report.Failed, 1), outcome(report.Contested, 1), report.Failed},
 		"what was right":              {outcome(report.Applied, 1), outcome(report.Applying, 1), report.Applying},
 		"what was nothing":            {report.Outcome{}, outcome(report.Applying, 1), report.Applying},
 	} {

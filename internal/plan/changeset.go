@@ -122,22 +122,6 @@ func (s ChangeSet) Len() int {
 	return n
 }
 
-// Without returns the set without the writes for these profiles, and those as failures, each for its profile's reason.
-func (s ChangeSet) Without(profiles map[snapshot.ProfileKey]error) (ChangeSet, []Failure) {
-	var failures []Failure
-	for i, step := range s.Steps {
-		s.Steps[i] = nil
-		for _, change := range step {
-			if err := profiles[change.Profile]; err != nil {
-				failures = append(failures, Failure{Change: change, Err: err})
-				continue
-			}
-			s.Steps[i] = append(s.Steps[i], change)
-		}
-	}
-	return s, failures
-}
-
 // IsUrgent says whether the changes, made from these outputs, must not be spread over time: they put drift right, which
 // closes holes, or they race the garbage collector, which takes the policies of a profile that is gone in any order.
 func (s ChangeSet) IsUrgent(outputs []compiler.Output) bool {

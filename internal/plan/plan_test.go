@@ -283,6 +283,24 @@ func TestADeletedPolicyIsDriftWhenItWasRightBefore(t *testing.T) {
 	}
 }
 
+func TestWhatIsNotPutRightIsDriftUntilItIs(t *testing.T) {
+	live, outputs := stored(shop("a")), compile(shop("a"))
+	right := map[string]string{live[0].Name: live[0].Annotations[annotationHash]}
+	for name, c := range map[string]struct {
+		applied map[string]string
+		want    string
+	}{
+		"a correction that failed": {right, "0 create segp.a.web: deleted"},
+		"a new one that failed":    {nil, "0 create segp.a.web"},
+	} {
+		set := New(Input{Outputs: outputs, Applied: c.applied})
+		settled := Settled(outputs, set, Result{Failures: []Failure{{Change: set.Steps[StepExtend][0]}}})
+		if got := told(New(Input{Outputs: outputs, Applied: settled})); !slices.Equal(got, []string{c.want}) {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 func TestFrozenPoliciesStayAndTheirDriftIsReported(t *testing.T) {
 	for _, disposition := range []compiler.Disposition{compiler.Freeze, compiler.Preview} {
 		live := append(stored(shop("a", "one")), stored(shop("b"))...)

@@ -1,6 +1,14 @@
 package plan
 
-import "firebreak.dev/firebreak/internal/compiler"
+import (
+	"errors"
+
+	"firebreak.dev/firebreak/internal/compiler"
+)
+
+// ErrUnconfirmed says that the API server has not got a profile as the cache shows it, which will catch up: it is gone, or
+// another one bears its name. Nothing may be written for it meanwhile.
+var ErrUnconfirmed = errors.New("the API server has not got it as the cache shows it")
 
 // Result is what became of a ChangeSet. Every change of it is in one of the lists.
 type Result struct {
@@ -36,10 +44,8 @@ func (r Result) Open() []Change {
 // again, by name: what the next plan takes as Input.Applied.
 func Settled(outputs []compiler.Output, set ChangeSet, result Result) map[string]string {
 	open := map[string]bool{}
-	for _, c := range result.Open() {
-		open[c.Name()] = true
-	}
-	for _, c := range set.Withheld {
+	for _, c := range append(result.Open(), set.Withheld...) {
+		// What was right, and is not put right again yet, is drift until it is.
 		if !c.Correction {
 			open[c.Name()] = true
 		}
