@@ -82,7 +82,7 @@ func (r *AnalysisReconciler) judge(ctx context.Context, name string) error {
 		return nil
 	}
 	// The facts are followed for the policies' sake: when one changes, the namespace is reconciled, and judged after it.
-	s, err := r.reader.Load(ctx, *ns, func(snapshot.Fact) {})
+	s, _, err := r.reader.Load(ctx, *ns, func(snapshot.Fact) {})
 	if err != nil {
 		return err
 	}

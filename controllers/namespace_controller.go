@@ -65,7 +65,7 @@ func (r *NamespaceReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 		r.leave(req.Name, ns == nil)
 		return ctrl.Result{}, nil
 	}
-	s, outputs, err := r.compile(ctx, *ns)
+	w, err := r.compile(ctx, *ns)
 	switch {
 	case errors.Is(err, errAwaitEcho):
 		return ctrl.Result{RequeueAfter: cachePoll}, nil
@@ -74,7 +74,7 @@ func (r *NamespaceReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 	case err != nil:
 		return ctrl.Result{}, err
 	}
-	return r.converge(ctx, s, outputs)
+	return r.converge(ctx, w)
 }
 
 // leave drops what is known of a namespace that goes: it takes its policies along, and refuses writes.
@@ -93,32 +93,40 @@ func (r *NamespaceReconciler) leave(namespace string, gone bool) {
 // errAwaitEcho says that the cache does not show our own writes yet.
 var errAwaitEcho = errors.New("the cache is behind our own writes")
 
-// compile returns the state of a namespace and what every profile wants there. errAwaitEcho or cluster.ErrStale when the
-// cache must catch up first.
-func (r *NamespaceReconciler) compile(ctx context.Context, ns snapshot.Namespace) (snapshot.Snapshot, []compiler.Output, error) {
+// wish is the state of a namespace, and what every profile wants there.
+type wish struct {
+	snapshot.Snapshot
+	outputs []compiler.Output
+	// doubts are about profiles for which nothing may be written.
+	doubts cluster.Doubts
+}
+
+// compile returns what is wished for in a namespace. errAwaitEcho or cluster.ErrStale when the cache must catch up first.
+func (r *NamespaceReconciler) compile(ctx context.Context, ns snapshot.Namespace) (w wish, err error) {
 	cached, err := r.reader.Policies(ctx, ns.Name)
 	if err != nil {
-		return snapshot.Snapshot{}, nil, err
+		return w, err
 	}
 	trust := r.writes.trust(ns.Name, cached, time.Now(), cachePatience)
 	if trust == awaitCache {
-		return snapshot.Snapshot{}, nil, errAwaitEcho
+		return w, errAwaitEcho
 	}
-	s, err := r.reader.Load(ctx, ns, func(fact snapshot.Fact) { r.facts.follow(ns.Name, fact) })
+	w.Snapshot, w.doubts, err = r.reader.Load(ctx, ns, func(fact snapshot.Fact) { r.facts.follow(ns.Name, fact) })
 	if err != nil {
-		return s, nil, err
+		return w, err
 	}
 	if trust == readLive {
 		live, err := r.reader.LivePolicies(ctx, ns.Name)
 		if err != nil {
-			return s, nil, err
+			return w, err
 		}
-		r.writes.readAnew(ns.Name, s.Policies, live, time.Now())
-		s.Policies = live
+		r.writes.readAnew(ns.Name, w.Policies, live, time.Now())
+		w.Policies = live
 	}
-	outputs := compiler.Compile(s)
-	r.keepFacts(ns.Name, outputs)
-	return s, append(outputs, r.reader.Gone(ctx, s, r.graves.of)...), nil
+	w.outputs = compiler.Compile(w.Snapshot)
+	r.keepFacts(ns.Name, w.outputs)
+	w.outputs = append(w.outputs, r.reader.Gone(ctx, w.Snapshot, r.graves.of, w.doubts)...)
+	return w, nil
 }
 
 // keepFacts follows from now on only what the policies of a namespace turned out to depend on.
@@ -132,55 +140,54 @@ func (r *NamespaceReconciler) keepFacts(namespace string, outputs []compiler.Out
 	r.facts.keep(namespace, used)
 }
 
-func (r *NamespaceReconciler) converge(ctx context.Context, s snapshot.Snapshot, outputs []compiler.Output) (ctrl.Result, error) {
-	namespace := s.Namespace.Name
+func (r *NamespaceReconciler) converge(ctx context.Context, w wish) (ctrl.Result, error) {
+	namespace := w.Namespace.Name
 	set := plan.New(plan.Input{
-		Outputs: outputs, Live: s.Policies, Applied: r.writes.applied(namespace), Waiting: r.fights.waiting(namespace, time.Now()),
+		Outputs: w.outputs, Live: w.Policies, Applied: r.writes.applied(namespace), Waiting: r.fights.waiting(namespace, time.Now()),
 	})
-	wait := r.pace.wait(namespace, set.Len(), set.IsUrgent(outputs), time.Now())
+	wait := r.pace.wait(namespace, set.Len(), set.IsUrgent(w.outputs), time.Now())
 	if set.Len() > 0 {
-		r.begin(s, outputs, set)
+		r.begin(w, set)
 	}
 	if wait > 0 {
 		return r.soonEnough(namespace, set, ctrl.Result{RequeueAfter: wait}), nil
 	}
-	doubts, err := r.confirm(ctx, s, outputs, set)
-	if errors.Is(err, cluster.ErrStale) {
+	if err := r.confirm(ctx, w, set); errors.Is(err, cluster.ErrStale) {
 		return ctrl.Result{RequeueAfter: stalePoll}, nil
 	}
-	result := r.write(ctx, namespace, set, doubts)
+	result := r.write(ctx, namespace, set, w.doubts)
 	if isStale(result) {
 		// The API server knows better than the cache: plan again from a live list.
-		r.lose(s, outputs, set)
+		r.lose(w, set)
 		return ctrl.Result{RequeueAfter: r.writes.distrust(namespace)}, nil
 	}
 	r.pace.finished(namespace)
-	r.record(namespace, report.Ended(s, outputs, set, result, r.fights.contests(namespace, time.Now())))
-	r.writes.settled(namespace, plan.Settled(outputs, set, result))
+	r.record(namespace, report.Ended(w.Snapshot, w.outputs, set, result, r.fights.contests(namespace, time.Now())))
+	r.writes.settled(namespace, plan.Settled(w.outputs, set, result))
 	again, err := retryFailed(result)
 	return r.soonEnough(namespace, set, again), err
 }
 
 // begin tells of writes that are about to be made.
-func (r *NamespaceReconciler) begin(s snapshot.Snapshot, outputs []compiler.Output, set plan.ChangeSet) {
-	for profile, outcome := range report.Began(s, outputs, set, r.fights.contests(s.Namespace.Name, time.Now())) {
-		r.ledger.Begin(profile, s.Namespace.Name, *outcome)
+func (r *NamespaceReconciler) begin(w wish, set plan.ChangeSet) {
+	for profile, outcome := range report.Began(w.Snapshot, w.outputs, set, r.fights.contests(w.Namespace.Name, time.Now())) {
+		r.ledger.Begin(profile, w.Namespace.Name, *outcome)
 	}
 }
 
 // lose tells of fights in which somebody else was quicker: those writes may never end.
-func (r *NamespaceReconciler) lose(s snapshot.Snapshot, outputs []compiler.Output, set plan.ChangeSet) {
-	for profile, outcome := range report.Began(s, outputs, set, r.fights.contests(s.Namespace.Name, time.Now())) {
+func (r *NamespaceReconciler) lose(w wish, set plan.ChangeSet) {
+	for profile, outcome := range report.Began(w.Snapshot, w.outputs, set, r.fights.contests(w.Namespace.Name, time.Now())) {
 		if outcome.State == report.Contested {
-			r.ledger.Record(profile, s.Namespace.Name, *outcome)
+			r.ledger.Record(profile, w.Namespace.Name, *outcome)
 		}
 	}
 }
 
-// confirm asks whether the profiles for which something is to be written are as the cache shows them, and returns those of
-// which that is not known, with the reason. That is asked anew before what is gone is made again: a later version may have
-// taken it away. cluster.ErrStale when one is of a later version, from which all must be planned anew.
-func (r *NamespaceReconciler) confirm(ctx context.Context, s snapshot.Snapshot, outputs []compiler.Output, set plan.ChangeSet) (map[snapshot.ProfileKey]error, error) {
+// confirm asks whether the profiles for which something is to be written are as the cache shows them, and adds to the doubts
+// those of which that is not known. That is asked anew before what is gone is made again: a later version may have taken it
+// away. cluster.ErrStale when one is of a later version, from which all must be planned anew.
+func (r *NamespaceReconciler) confirm(ctx context.Context, w wish, set plan.ChangeSet) error {
 	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
 	defer cancel()
 	restored := map[snapshot.ProfileKey]bool{}
@@ -189,26 +196,22 @@ func (r *NamespaceReconciler) confirm(ctx context.Context, s snapshot.Snapshot, 
 			restored[change.Profile] = restored[change.Profile] || change.DriftKind() == plan.DriftDeleted
 		}
 	}
-	doubts := map[snapshot.ProfileKey]error{}
-	for _, o := range outputs {
-		doubts[o.Profile.Key] = o.Profile.Doubt
-	}
-	for _, p := range s.Profiles {
+	for _, p := range w.Profiles {
 		again, written := restored[p.Key]
-		if !written || p.Doubt != nil {
+		if !written || w.doubts[p.Key] != nil {
 			continue
 		}
 		err := r.reader.Confirm(ctx, p, again)
 		if errors.Is(err, cluster.ErrStale) {
-			return nil, err
+			return err
 		}
-		doubts[p.Key] = err
+		w.doubts[p.Key] = err
 	}
-	return doubts, nil
+	return nil
 }
 
 // write carries a set out, and takes note of what was written.
-func (r *NamespaceReconciler) write(ctx context.Context, namespace string, set plan.ChangeSet, doubts map[snapshot.ProfileKey]error) plan.Result {
+func (r *NamespaceReconciler) write(ctx context.Context, namespace string, set plan.ChangeSet, doubts cluster.Doubts) plan.Result {
 	if set.Len() > 0 {
 		r.writes.begin(namespace, set)
 	}

@@ -47,7 +47,7 @@ func (a *application) held() func(snapshot.ProfileKey) bool {
 	all, refused := false, map[snapshot.ProfileKey]bool{}
 	for _, f := range a.result.Failures {
 		refused[f.Change.Profile] = true
-		all = all || !(IsRefusal(f.Err) || errors.Is(f.Err, plan.ErrUnconfirmed))
+		all = all || !IsRefusal(f.Err) && !errors.Is(f.Err, plan.ErrUnconfirmed)
 	}
 	return func(profile snapshot.ProfileKey) bool { return all || refused[profile] }
 }

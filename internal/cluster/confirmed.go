@@ -13,6 +13,9 @@ import (
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
+// Doubts say of profiles why nothing may be written for them: the API server may have another version than the cache shows.
+type Doubts map[snapshot.ProfileKey]error
+
 // confirmations are the versions of profiles that the API server itself was last seen to have. The zero value is ready to
 // use, by several goroutines.
 type confirmations struct {

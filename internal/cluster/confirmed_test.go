@@ -27,7 +27,7 @@ type oneProfile struct {
 	asked int
 }
 
-var errTeapot = errors.New("I'm a teapot")
+var errHot = errors.New("too hot")
 
 // Get implements client.Reader.
 func (o *oneProfile) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
@@ -124,9 +124,9 @@ func TestAnOutdatedClusterProfileIsReadAnewWhereItConcernsANamespaceOnly(t *test
 			r := &Reader{Live: live}
 			r.confirmed.note(r.confirmed.begin(), later)
 			s := snapshot.Snapshot{Namespace: snapshot.Namespace{Name: "shop", Labels: c.labels}, Profiles: []snapshot.Profile{platformAt(1)}, Policies: c.policies}
-			r.refreshDoubtful(t.Context(), &s)
-			if p := s.Profiles[0]; live.asked != c.asked || p.Generation != int64(1+c.asked) || p.Doubt != nil {
-				t.Errorf("asked %d times, want %d; it is of generation %d, with the doubt %v", live.asked, c.asked, p.Generation, p.Doubt)
+			doubts := r.refreshDoubtful(t.Context(), s)
+			if p := s.Profiles[0]; live.asked != c.asked || p.Generation != int64(1+c.asked) || doubts[p.Key] != nil {
+				t.Errorf("asked %d times, want %d; it is of generation %d, with the doubt %v", live.asked, c.asked, p.Generation, doubts[p.Key])
 			}
 		})
 	}
@@ -138,9 +138,9 @@ func TestAProfileThatWasBroughtBackAsItWasBeforeIsOutdatedOnce(t *testing.T) {
 	r.confirmed.note(r.confirmed.begin(), shopAt("u", 2))
 	for range 2 {
 		s := snapshot.Snapshot{Namespace: snapshot.Namespace{Name: "shop"}, Profiles: []snapshot.Profile{shopAt("u", 1)}}
-		r.refreshDoubtful(t.Context(), &s)
-		if live.asked != 1 || s.Profiles[0].Doubt != nil {
-			t.Errorf("asked %d times; the doubt is %v", live.asked, s.Profiles[0].Doubt)
+		doubts := r.refreshDoubtful(t.Context(), s)
+		if live.asked != 1 || doubts[s.Profiles[0].Key] != nil {
+			t.Errorf("asked %d times; the doubt is %v", live.asked, doubts[s.Profiles[0].Key])
 		}
 	}
 }
@@ -152,15 +152,15 @@ func TestAnOutdatedProfileThatCannotBeReadAnewIsInDoubt(t *testing.T) {
 	}{
 		"gone":         {&oneProfile{}, plan.ErrUnconfirmed},
 		"another one":  {&oneProfile{uid: "v", generation: 3}, plan.ErrUnconfirmed},
-		"not readable": {&oneProfile{err: errTeapot}, errTeapot},
+		"not readable": {&oneProfile{err: errHot}, errHot},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &Reader{Live: c.live}
 			r.confirmed.note(r.confirmed.begin(), shopAt("u", 2))
 			s := snapshot.Snapshot{Namespace: snapshot.Namespace{Name: "shop"}, Profiles: []snapshot.Profile{shopAt("u", 1)}}
-			r.refreshDoubtful(t.Context(), &s)
-			if p := s.Profiles[0]; p.Generation != 1 || !errors.Is(p.Doubt, c.want) {
-				t.Errorf("it is of generation %d, with the doubt %v", p.Generation, p.Doubt)
+			doubts := r.refreshDoubtful(t.Context(), s)
+			if p := s.Profiles[0]; p.Generation != 1 || !errors.Is(doubts[p.Key], c.want) {
+				t.Errorf("it is of generation %d, with the doubt %v", p.Generation, doubts[p.Key])
 			}
 		})
 	}

@@ -63,20 +63,21 @@ func asNamespace(ns *corev1.Namespace) snapshot.Namespace {
 	return snapshot.Namespace{Name: ns.Name, Labels: ns.Labels, Terminating: !ns.DeletionTimestamp.IsZero()}
 }
 
-// Load returns the snapshot of a namespace. The objects in it are shared with the cache and must not be changed. Follow
-// is called with each fact before it is looked up: whoever remembers it by then hears of every change since.
-func (r *Reader) Load(ctx context.Context, ns snapshot.Namespace, follow func(snapshot.Fact)) (snapshot.Snapshot, error) {
+// Load returns the snapshot of a namespace, and the doubts about profiles in it. The objects are shared with the cache and must
+// not be changed. Follow is called with each fact before it is looked up: whoever remembers it by then hears of every change
+// since.
+func (r *Reader) Load(ctx context.Context, ns snapshot.Namespace, follow func(snapshot.Fact)) (snapshot.Snapshot, Doubts, error) {
 	s := snapshot.Snapshot{Namespace: ns, Options: r.Options}
 	var err error
 	if s.Policies, err = r.Policies(ctx, ns.Name); err != nil {
-		return s, err
+		return s, nil, err
 	}
 	if s.Profiles, err = r.profiles(ctx, ns.Name); err != nil {
-		return s, err
+		return s, nil, err
 	}
-	r.refreshDoubtful(ctx, &s)
+	doubts := r.refreshDoubtful(ctx, s)
 	s.Facts, err = r.facts(ctx, s.References(), follow)
-	return s, err
+	return s, doubts, err
 }
 
 // Policies returns the NetworkPolicies of a namespace from the cache, with which they are shared.
@@ -158,24 +159,26 @@ func Profile(ctx context.Context, reader client.Reader, key snapshot.ProfileKey)
 	return p, false, fmt.Errorf("read %s: %w", key, err)
 }
 
-// refreshDoubtful reads each profile anew about which there is a doubt: the API server itself has shown a later generation,
+// refreshDoubtful reads each profile of a snapshot anew about which there is a doubt: the API server itself has shown a later generation,
 // or the policies raise it. They may have been written for a later generation than the cache shows: what an earlier leader
 // wrote for a newer profile must not be reverted from an older one. Or they lost their owner: the garbage collector takes it
 // away when the profile is deleted with the wish that they stay, and giving it back then would make the garbage collector
 // delete them. One that cannot be read anew stays as the cache shows it, with the doubt.
-func (r *Reader) refreshDoubtful(ctx context.Context, s *snapshot.Snapshot) {
+func (r *Reader) refreshDoubtful(ctx context.Context, s snapshot.Snapshot) Doubts {
+	doubts := Doubts{}
 	for i, p := range s.Profiles {
-		outdated := r.confirmed.isOutdated(p) && r.concerns(p, *s)
+		outdated := r.confirmed.isOutdated(p) && r.concerns(p, s)
 		if !outdated && !stampedLater(p, s.Policies) && !lostOwner(p, s.Policies) {
 			continue
 		}
 		live, err := r.readLive(ctx, p)
 		if err != nil {
-			s.Profiles[i].Doubt = err
+			doubts[p.Key] = err
 			continue
 		}
 		s.Profiles[i] = live
 	}
+	return doubts
 }
 
 // concerns says whether a profile that is outdated applies to a namespace, in the version that the cache shows or in a later
@@ -210,9 +213,9 @@ func stampedLater(p snapshot.Profile, live []*networkingv1.NetworkPolicy) bool {
 
 // Gone returns an output that removes, or releases, for each profile that has something of that here and was deleted.
 // Deleted returns, of a profile whose deletion was seen, what it was at last; that it does not exist any more is asked of
-// the API server itself. A policy whose owner was never seen may be anybody's, and is left to the garbage collector. There is a
-// doubt about a profile that exists, which the cache does not show yet, or that cannot be asked for.
-func (r *Reader) Gone(ctx context.Context, s snapshot.Snapshot, deleted func(snapshot.ProfileKey, types.UID) (snapshot.Profile, bool)) []compiler.Output {
+// the API server itself. A policy whose owner was never seen may be anybody's, and is left to the garbage collector. To the
+// doubts it adds those about profiles that exist, which the cache does not show yet, or that cannot be asked for.
+func (r *Reader) Gone(ctx context.Context, s snapshot.Snapshot, deleted func(snapshot.ProfileKey, types.UID) (snapshot.Profile, bool), doubts Doubts) []compiler.Output {
 	if s.Options.PreviewOnly {
 		return nil
 	}
@@ -235,7 +238,7 @@ func (r *Reader) Gone(ctx context.Context, s snapshot.Snapshot, deleted func(sna
 		if exists {
 			err = fmt.Errorf("%s: %w", key, plan.ErrUnconfirmed)
 		}
-		former.Doubt = err
+		doubts[key] = err
 		out = append(out, compiler.Output{Profile: former, Disposition: compiler.Parting(former)})
 	}
 	return out

@@ -41,9 +41,6 @@ type Profile struct {
 	// that its policies can always be taken away in order.
 	Unguarded bool
 
-	// Doubt is why nothing may be written for the profile: the API server may have another version of it. Nil for none.
-	Doubt error
-
 	v1alpha1.ProfileSettings
 	// NamespaceSelector is set for the cluster kind only.
 	NamespaceSelector *v1alpha1.LabelSelector
