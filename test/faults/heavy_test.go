@@ -206,11 +206,16 @@ var _ = Describe("A huge profile", Ordered, ContinueOnFailure, func() {
 		Expect(strings.Count(policies["app"].spec, `"cidr"`)).To(Equal(listedServices * listedAddresses))
 
 		By("getting another address every second")
+		last := ""
 		expectNobodyWaits(ctx, "20,000 addresses", func(ctx context.Context, nth int) error {
-			patch := fmt.Sprintf(`[{"op": "replace", "path": "/endpoints/0/addresses/0", "value": "198.19.0.%d"}]`, nth%250)
+			last = fmt.Sprintf("198.19.0.%d", nth%250)
+			patch := fmt.Sprintf(`[{"op": "replace", "path": "/endpoints/0/addresses/0", "value": %q}]`, last)
 			return k8s.Patch(ctx, lists[0].DeepCopy(), client.RawPatch("application/json-patch+json", []byte(patch)))
 		})
-		Eventually(huge.ready).WithArguments(ctx).WithTimeout(backWithin).Should(Succeed())
+		Eventually(func() (string, error) {
+			policies, err = huge.policies(ctx)
+			return policies["app"].spec, err
+		}).WithTimeout(backWithin).Should(ContainSubstring(last + "/32"))
 		policies = huge.settle(ctx)
 
 		By("getting more than can be stored")

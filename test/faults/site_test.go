@@ -88,10 +88,14 @@ func (s *site) newEmptyHome(ctx context.Context) *home {
 	return &home{site: s, profile: &v1alpha1.SegmentationProfile{ObjectMeta: metav1.ObjectMeta{Name: "shop", Namespace: namespace}}}
 }
 
+// create declares the profile, until the spec ends: the next operator need not know it.
 func (h *home) create(ctx context.Context, spec string) {
 	GinkgoHelper()
 	Expect(yaml.UnmarshalStrict([]byte(spec), &h.profile.Spec)).To(Succeed())
 	Expect(h.site.k8s.Create(ctx, h.profile)).To(Succeed())
+	DeferCleanup(func(ctx SpecContext) {
+		Expect(client.IgnoreNotFound(h.site.k8s.Delete(ctx, h.profile))).To(Succeed())
+	})
 }
 
 // declare gives the profile another spec.

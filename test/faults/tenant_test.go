@@ -30,7 +30,7 @@ var _ = Describe("A tenant that means harm", func() {
 	It("never makes the operator write outside its namespace, whatever its profiles say", func(ctx SpecContext) {
 		attacks := 12
 		if soaking() {
-			attacks = 300
+			attacks = 200
 		}
 		t := newTenant(ctx)
 		for number := range attacks {
