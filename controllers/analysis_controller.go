@@ -82,7 +82,11 @@ func (r *AnalysisReconciler) judge(ctx context.Context, name string) error {
 		return nil
 	}
 	// The facts are followed for the policies' sake: when one changes, the namespace is reconciled, and judged after it.
-	s, _, err := r.reader.Load(ctx, *ns, func(snapshot.Fact) {})
+	policies, err := r.reader.Policies(ctx, name)
+	if err != nil {
+		return err
+	}
+	s, _, err := r.reader.Load(ctx, *ns, policies, func(snapshot.Fact) {})
 	if err != nil {
 		return err
 	}

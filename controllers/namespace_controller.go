@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -32,8 +33,8 @@ const (
 	cachePoll = 20 * time.Millisecond
 	// stalePoll is how often it looks when the API server itself has contradicted the cache.
 	stalePoll = 10 * cachePoll
-	// terminatingPoll is how often writes are tried that a namespace on its way out refuses.
-	terminatingPoll = 5 * time.Second
+	// unhurriedPoll is how often it is tried what will be right when a namespace is gone, or the cache has caught up.
+	unhurriedPoll = 5 * time.Second
 )
 
 // NamespaceReconciler keeps the NetworkPolicies of one namespace as all profiles together want them.
@@ -103,30 +104,40 @@ type wish struct {
 
 // compile returns what is wished for in a namespace. errAwaitEcho or cluster.ErrStale when the cache must catch up first.
 func (r *NamespaceReconciler) compile(ctx context.Context, ns snapshot.Namespace) (w wish, err error) {
-	cached, err := r.reader.Policies(ctx, ns.Name)
+	policies, err := r.policies(ctx, ns.Name)
 	if err != nil {
 		return w, err
 	}
-	trust := r.writes.trust(ns.Name, cached, time.Now(), cachePatience)
-	if trust == awaitCache {
-		return w, errAwaitEcho
-	}
-	w.Snapshot, w.doubts, err = r.reader.Load(ctx, ns, func(fact snapshot.Fact) { r.facts.follow(ns.Name, fact) })
+	w.Snapshot, w.doubts, err = r.reader.Load(ctx, ns, policies, func(fact snapshot.Fact) { r.facts.follow(ns.Name, fact) })
 	if err != nil {
 		return w, err
-	}
-	if trust == readLive {
-		live, err := r.reader.LivePolicies(ctx, ns.Name)
-		if err != nil {
-			return w, err
-		}
-		r.writes.readAnew(ns.Name, w.Policies, live, time.Now())
-		w.Policies = live
 	}
 	w.outputs = compiler.Compile(w.Snapshot)
 	r.keepFacts(ns.Name, w.outputs)
 	w.outputs = append(w.outputs, r.reader.Gone(ctx, w.Snapshot, r.graves.of, w.doubts)...)
 	return w, nil
+}
+
+// policies returns the policies of a namespace, from the API server itself where the cache cannot be trusted. errAwaitEcho when
+// it must catch up first.
+func (r *NamespaceReconciler) policies(ctx context.Context, namespace string) ([]*networkingv1.NetworkPolicy, error) {
+	cached, err := r.reader.Policies(ctx, namespace)
+	if err != nil {
+		return nil, err
+	}
+	switch r.writes.trust(namespace, cached, time.Now(), cachePatience) {
+	case awaitCache:
+		return nil, errAwaitEcho
+	case readLive:
+		live, err := r.reader.LivePolicies(ctx, namespace)
+		if err != nil {
+			return nil, err
+		}
+		r.writes.readAnew(namespace, cached, live, time.Now())
+		return live, nil
+	case fresh:
+	}
+	return cached, nil
 }
 
 // keepFacts follows from now on only what the policies of a namespace turned out to depend on.
@@ -164,7 +175,7 @@ func (r *NamespaceReconciler) converge(ctx context.Context, w wish) (ctrl.Result
 	r.pace.finished(namespace)
 	r.record(namespace, report.Ended(w.Snapshot, w.outputs, set, result, r.fights.contests(namespace, time.Now())))
 	r.writes.settled(namespace, plan.Settled(w.outputs, set, result))
-	again, err := retryFailed(result)
+	again, err := retryFailed(result, w.doubts)
 	return r.soonEnough(namespace, set, again), err
 }
 

@@ -45,7 +45,9 @@ var _ = Describe("a cache that is behind", func() {
 			Expect(k8s.Update(ctx, &policy)).To(Succeed())
 		}
 		reader := behind(func(p *v1alpha1.SegmentationProfile) { p.DeletionTimestamp, p.Finalizers = nil, nil })
-		s, _, err := reader.Load(ctx, snapshot.Namespace{Name: ns}, func(snapshot.Fact) {})
+		live, err := reader.LivePolicies(ctx, ns)
+		Expect(err).NotTo(HaveOccurred())
+		s, _, err := reader.Load(ctx, snapshot.Namespace{Name: ns}, live, func(snapshot.Fact) {})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(compiler.Compile(s)).To(ContainElement(And(
 			HaveField("Profile.Key.Name", "shop"), HaveField("Disposition", compiler.Freeze))))
@@ -63,7 +65,9 @@ var _ = Describe("a cache that is behind", func() {
 		setSpec(ctx, p, "dns: None\ntiers: [{name: db, podSelector: {matchLabels: {app: db}}}]")
 		expectReady(ctx, p)
 		reader := behind(func(p *v1alpha1.SegmentationProfile) { p.Spec, p.Generation = older.Spec, older.Generation })
-		s, _, err := reader.Load(ctx, snapshot.Namespace{Name: ns}, func(snapshot.Fact) {})
+		live, err := reader.LivePolicies(ctx, ns)
+		Expect(err).NotTo(HaveOccurred())
+		s, _, err := reader.Load(ctx, snapshot.Namespace{Name: ns}, live, func(snapshot.Fact) {})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(s.Profiles).To(ContainElement(And(HaveField("Key.Name", "shop"), HaveField("Generation", p.Generation), HaveField("Tiers", HaveLen(1)))))
 	})

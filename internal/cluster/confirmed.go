@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -15,6 +16,9 @@ import (
 
 // Doubts say of profiles why nothing may be written for them: the API server may have another version than the cache shows.
 type Doubts map[snapshot.ProfileKey]error
+
+// readTimeout bounds the reading of one profile from the API server, so that one that does not answer leaves time for others.
+const readTimeout = 5 * time.Second
 
 // confirmations are the versions of profiles that the API server itself was last seen to have. The zero value is ready to
 // use, by several goroutines.
@@ -65,6 +69,20 @@ func (c *confirmations) note(read int64, p snapshot.Profile) {
 	}
 }
 
+// noteGone is note for a read that showed no such profile.
+func (c *confirmations) noteGone(read int64, key snapshot.ProfileKey) {
+	c.note(read, snapshot.Profile{Key: key})
+}
+
+// doubt drops what is known of a profile if it is no more than that there is this version.
+func (c *confirmations) doubt(p snapshot.Profile) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.profiles[p.Key].profileVersion == versionOf(p) {
+		delete(c.profiles, p.Key)
+	}
+}
+
 func (c *confirmations) forget(key snapshot.ProfileKey) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -88,16 +106,23 @@ func (c *confirmations) selects(p snapshot.Profile, ns snapshot.Namespace) bool 
 	return selects || err != nil
 }
 
+// askFor is Profile of the API server itself.
+func (r *Reader) askFor(ctx context.Context, key snapshot.ProfileKey) (snapshot.Profile, bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	return Profile(ctx, r.Live, key)
+}
+
 // readLive reads a profile from the API server itself. An error that is plan.ErrUnconfirmed when it has not got the one that is
 // asked for.
 func (r *Reader) readLive(ctx context.Context, p snapshot.Profile) (snapshot.Profile, error) {
 	read := r.confirmed.begin()
-	live, ok, err := Profile(ctx, r.Live, p.Key)
+	live, ok, err := r.askFor(ctx, p.Key)
 	if err != nil {
 		return live, err
 	}
 	if !ok {
-		r.confirmed.forget(p.Key)
+		r.confirmed.noteGone(read, p.Key)
 		return live, fmt.Errorf("%s: %w", p.Key, plan.ErrUnconfirmed)
 	}
 	r.confirmed.note(read, live)
@@ -118,6 +143,8 @@ func (r *Reader) Confirm(ctx context.Context, p snapshot.Profile, again bool) er
 	live, err := r.readLive(ctx, p)
 	switch {
 	case err != nil:
+		// It is asked again, also when nothing is known any more of why.
+		r.confirmed.doubt(p)
 		return err
 	case live.Generation > p.Generation:
 		return fmt.Errorf("%s: %w", p.Key, ErrStale)

@@ -166,17 +166,19 @@ func TestAnOutdatedProfileThatCannotBeReadAnewIsInDoubt(t *testing.T) {
 	}
 }
 
-func TestAProfileThatWasNotThereIsAskedForAgain(t *testing.T) {
+func TestAProfileThatWasNotConfirmedIsAskedForAgain(t *testing.T) {
 	live := &oneProfile{uid: "u", generation: 1}
 	r := &Reader{Live: live}
 	look := func(again bool) error { return r.Confirm(t.Context(), shopAt("u", 1), again) }
 	if err := look(false); err != nil {
 		t.Fatal(err)
 	}
-	live.uid = ""
-	for _, again := range []bool{true, false, false} {
-		if err := look(again); !errors.Is(err, plan.ErrUnconfirmed) {
-			t.Errorf("asked again: %t; got %v", again, err)
+	for name, spoil := range map[string]func(){"it cannot be read": func() { live.err = errHot }, "it is gone": func() { live.err, live.uid = nil, "" }} {
+		spoil()
+		for _, again := range []bool{true, false, false} {
+			if look(again) == nil {
+				t.Errorf("%s, asked again: %t", name, again)
+			}
 		}
 	}
 }
@@ -188,5 +190,11 @@ func TestAnAnswerThatWasOvertakenIsNotNoted(t *testing.T) {
 	c.note(slow, shopAt("u", 2))
 	if got := c.of(shopAt("u", 1).Key).generation; got != 3 {
 		t.Errorf("it is of generation %d", got)
+	}
+	slow, quick = c.begin(), c.begin()
+	c.noteGone(quick, shopAt("u", 3).Key)
+	c.note(slow, shopAt("u", 3))
+	if got := c.of(shopAt("u", 3).Key).uid; got != "" {
+		t.Errorf("what is gone is there, with the UID %s", got)
 	}
 }

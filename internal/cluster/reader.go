@@ -63,15 +63,12 @@ func asNamespace(ns *corev1.Namespace) snapshot.Namespace {
 	return snapshot.Namespace{Name: ns.Name, Labels: ns.Labels, Terminating: !ns.DeletionTimestamp.IsZero()}
 }
 
-// Load returns the snapshot of a namespace, and the doubts about profiles in it. The objects are shared with the cache and must
-// not be changed. Follow is called with each fact before it is looked up: whoever remembers it by then hears of every change
-// since.
-func (r *Reader) Load(ctx context.Context, ns snapshot.Namespace, follow func(snapshot.Fact)) (snapshot.Snapshot, Doubts, error) {
-	s := snapshot.Snapshot{Namespace: ns, Options: r.Options}
+// Load returns the snapshot of a namespace that has these policies, and the doubts about profiles in it. The objects are shared
+// with the cache and must not be changed. Follow is called with each fact before it is looked up: whoever remembers it by then
+// hears of every change since.
+func (r *Reader) Load(ctx context.Context, ns snapshot.Namespace, policies []*networkingv1.NetworkPolicy, follow func(snapshot.Fact)) (snapshot.Snapshot, Doubts, error) {
+	s := snapshot.Snapshot{Namespace: ns, Options: r.Options, Policies: policies}
 	var err error
-	if s.Policies, err = r.Policies(ctx, ns.Name); err != nil {
-		return s, nil, err
-	}
 	if s.Profiles, err = r.profiles(ctx, ns.Name); err != nil {
 		return s, nil, err
 	}
@@ -234,7 +231,7 @@ func (r *Reader) Gone(ctx context.Context, s snapshot.Snapshot, deleted func(sna
 			continue
 		}
 		known[key] = true
-		_, exists, err := Profile(ctx, r.Live, key)
+		_, exists, err := r.askFor(ctx, key)
 		if exists {
 			err = fmt.Errorf("%s: %w", key, plan.ErrUnconfirmed)
 		}

@@ -5,6 +5,7 @@ import (
 
 	networkingv1 "k8s.io/api/networking/v1"
 
+	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/compiler"
 	"firebreak.dev/firebreak/internal/networkpolicy"
 	"firebreak.dev/firebreak/internal/snapshot"
@@ -92,11 +93,10 @@ func (p *planner) driftOf(live *networkingv1.NetworkPolicy, want wanted, differe
 	return ""
 }
 
-// wasRight says whether this process last left a policy with the very spec that is desired.
+// wasRight says whether this process last left a policy of the same profile with the very spec that is desired.
 func (p *planner) wasRight(want wanted) bool {
-	form, ok := p.in.Applied[want.policy.Name]
-	spec, _, _ := strings.Cut(form, formSeparator)
-	return ok && spec == want.policy.Annotations[annotationHash]
+	form := strings.Split(p.in.Applied[want.policy.Name], formSeparator)
+	return len(form) > 1 && form[0] == want.policy.Annotations[annotationHash] && form[1] == want.policy.Annotations[v1alpha1.AnnotationProfileUID]
 }
 
 // undone says whether this process last left a policy as it is desired, so that somebody else made the difference: in

@@ -28,7 +28,7 @@ func TestWhatKindOfDriftAChangeCorrects(t *testing.T) {
 		})
 	}
 	live := stored(shop("a"))
-	applied := map[string]string{live[0].Name: live[0].Annotations[annotationHash]}
+	applied := map[string]string{live[0].Name: formOf(live[0])}
 	expectOne(t, New(Input{Outputs: compile(shop("a")), Applied: applied}), ActionCreate, DriftDeleted)
 	expectOne(t, New(Input{Outputs: compile(shop("a"))}), ActionCreate, "")
 }

@@ -250,7 +250,7 @@ func TestDriftIsToldFromIntent(t *testing.T) {
 			live := stored(shop("a", "one"))
 			in := Input{Outputs: compile(c.now), Live: live}
 			if c.applied {
-				in.Applied = map[string]string{live[0].Name: live[0].Annotations[annotationHash]}
+				in.Applied = map[string]string{live[0].Name: formOf(live[0])}
 			}
 			if c.change != nil {
 				c.change(live[0])
@@ -268,7 +268,7 @@ func TestDriftIsToldFromIntent(t *testing.T) {
 
 func TestADeletedPolicyIsDriftWhenItWasRightBefore(t *testing.T) {
 	live := stored(shop("a"))
-	applied := map[string]string{live[0].Name: live[0].Annotations[annotationHash]}
+	applied := map[string]string{live[0].Name: formOf(live[0])}
 	for want, in := range map[string]Input{
 		"0 create segp.a.web":          {Outputs: compile(shop("a"))},
 		"0 create segp.a.web: deleted": {Outputs: compile(shop("a")), Applied: applied},
@@ -277,15 +277,18 @@ func TestADeletedPolicyIsDriftWhenItWasRightBefore(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
-	other := New(Input{Outputs: compile(shop("a", "one")), Applied: applied})
-	if got := told(other); !slices.Equal(got, []string{"0 create segp.a.web"}) {
-		t.Errorf("for another spec: got %q", got)
+	successor := shop("a")
+	successor.UID = "another"
+	for name, p := range map[string]snapshot.Profile{"another spec": shop("a", "one"), "another profile of the name": successor} {
+		if got := told(New(Input{Outputs: compile(p), Applied: applied})); !slices.Equal(got, []string{"0 create segp.a.web"}) {
+			t.Errorf("for %s: got %q", name, got)
+		}
 	}
 }
 
 func TestWhatIsNotPutRightIsDriftUntilItIs(t *testing.T) {
 	live, outputs := stored(shop("a")), compile(shop("a"))
-	right := map[string]string{live[0].Name: live[0].Annotations[annotationHash]}
+	right := map[string]string{live[0].Name: formOf(live[0])}
 	for name, c := range map[string]struct {
 		applied map[string]string
 		want    string
@@ -298,6 +301,23 @@ func TestWhatIsNotPutRightIsDriftUntilItIs(t *testing.T) {
 		if got := told(New(Input{Outputs: outputs, Applied: settled})); !slices.Equal(got, []string{c.want}) {
 			t.Errorf("%s: got %q, want %q", name, got, c.want)
 		}
+	}
+}
+
+func TestWhatTakesTwoWritesToPutRightIsDriftUntilItIs(t *testing.T) {
+	// Both select the same pods, so the first write of each allows what both do.
+	outputs := compile(shop("a", "one"), shop("b", "two"))
+	right := Settled(outputs, ChangeSet{}, Result{})
+	set := New(Input{Outputs: outputs, Applied: right})
+	if len(set.Steps[StepNarrow]) == 0 {
+		t.Fatalf("nothing takes two writes: %q", told(set))
+	}
+	failed := Result{Skipped: set.Steps[StepNarrow]}
+	for _, c := range set.Steps[StepExtend] {
+		failed.Failures = append(failed.Failures, Failure{Change: c})
+	}
+	if again := New(Input{Outputs: outputs, Applied: Settled(outputs, set, failed)}); !slices.Equal(told(again), told(set)) {
+		t.Errorf("got %q, want %q", told(again), told(set))
 	}
 }
 

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"errors"
+	"maps"
 
 	"firebreak.dev/firebreak/internal/compiler"
 )
@@ -43,13 +44,13 @@ func (r Result) Open() []Change {
 // Settled returns the forms of the policies that are right after a ChangeSet was carried out, or that wait to be put right
 // again, by name: what the next plan takes as Input.Applied.
 func Settled(outputs []compiler.Output, set ChangeSet, result Result) map[string]string {
-	open := map[string]bool{}
+	open, drifted := map[string]bool{}, map[string]bool{}
 	for _, c := range append(result.Open(), set.Withheld...) {
-		// What was right, and is not put right again yet, is drift until it is.
-		if !c.Correction {
-			open[c.Name()] = true
-		}
+		open[c.Name()] = true
+		drifted[c.Name()] = drifted[c.Name()] || c.Correction
 	}
+	// What was right, and is not put right again yet, is drift until it is; also where that takes two writes.
+	maps.DeleteFunc(open, func(name string, _ bool) bool { return drifted[name] })
 	for _, c := range set.Conflicts {
 		open[c.Policy] = true
 	}

@@ -221,6 +221,49 @@ var _ = Describe("An operator whose watches freeze", func() {
 	})
 })
 
+var _ = Describe("An operator that sees neither profiles nor policies any more", func() {
+	It("takes nothing back that another one does for a newer profile, when it looks after its own last write", func(ctx SpecContext) {
+		policies, profiles := viewOf("policies"), viewOf("profiles")
+		all, acts := newValves(policies, profiles), len(before.Acts())
+		before.SetRules(all.rules(policies, profiles)...)
+		operator, h := startMortal(ctx), suiteSite().newHome(ctx, withoutSpare)
+		h.settle(ctx)
+		all[policies.name].Freeze()
+		h.declare(ctx, withSpare)
+		Eventually(h.ready).WithArguments(ctx).Should(Succeed())
+		withCache, err := h.specs(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		all[profiles.name].Freeze()
+		rival := startRival(ctx)
+		spec, want := atOtherPort(withCache)
+		h.declare(ctx, spec)
+		Eventually(h.has).WithArguments(ctx, want).Should(Succeed())
+		rival.kill()
+		h.trace.take(ctx)
+
+		lists := count("list", h.profile.Namespace, acts)
+		Eventually(func() int { return count("list", h.profile.Namespace, acts) }).Should(BeNumerically(">", lists), "it looks after its own last write")
+		h.touch(ctx)
+		Consistently(h.specs).WithArguments(ctx).WithTimeout(3 * time.Second).Should(Equal(want))
+		Expect(h.expectNothingOlder(ctx, want)).To(BeZero())
+		faults := heldBack(policies, acts) + heldBack(profiles, acts)
+		Expect(faults).To(BeNumerically(">", 1))
+
+		By("thawing")
+		thawed := time.Now()
+		for _, v := range all {
+			v.Thaw()
+		}
+		Eventually(h.has).WithArguments(ctx, want).WithTimeout(thawedWithin).Should(Succeed())
+		h.declare(ctx, withSpare)
+		Eventually(h.has).WithArguments(ctx, withCache).WithTimeout(thawedWithin).Should(Succeed())
+		Expect(operator.ailing()).To(Succeed())
+		AddReportEntry(account.EntryName, account.Account{
+			Test: "newer profiles and policies that are not seen", Faults: faults, Recoveries: []time.Duration{time.Since(thawed)},
+		})
+	})
+})
+
 var _ = Describe("An operator whose watch of policies breaks before it shows a new one", func() {
 	It("makes it again when it is deleted meanwhile, of which no event tells", func(ctx SpecContext) {
 		f := startFrozen(ctx, viewOf("policies"), withoutSpare)
