@@ -117,12 +117,11 @@ func (h *home) change(ctx context.Context) time.Duration {
 }
 
 var _ = Describe("Many namespaces", func() {
-	size, quiet := 50, 5*time.Second
-	if soaking() {
-		size, quiet = 500, time.Minute
-	}
-
 	It("are left alone at rest, and while somebody fights over a policy in one of them", func(ctx SpecContext) {
+		size, quiet := 50, 5*time.Second
+		if soaking() {
+			size, quiet = 500, time.Minute
+		}
 		before.SetRules(
 			&proxy.Rule{Name: "lease", Requests: proxy.Requests{Resources: []string{"leases"}}, Fault: proxy.Note()},
 			&proxy.Rule{Name: "write", Requests: proxy.Requests{Verbs: proxy.Writes()}, Fault: proxy.Note()},

@@ -4,7 +4,9 @@
 //
 // With FIREBREAK_SOAK=1 in the environment, it does all that takes too long for every day, too:
 //
-//	FIREBREAK_SOAK=1 go test -race -timeout=60m ./test/faults
+//	FIREBREAK_SOAK=1 go test -race -timeout=90m ./test/faults
+//
+// A time, as in RFC 3339, in place of the 1 lets it do so until then, and skip what is left of that.
 //
 // What is random takes its seed from Ginkgo: -ginkgo.seed does it again.
 package faults_test
@@ -12,6 +14,7 @@ package faults_test
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,11 +47,26 @@ var (
 
 // soakIt is It for what takes too long for every day.
 func soakIt(text string, args ...any) bool {
-	return !soaking() || It(text, args...)
+	return !soaking() || It(text, append(args, Label(soakLabel))...)
 }
 
+// soakLabel is on what takes too long for every day.
+const soakLabel = "soak"
+
 // soaking says whether time does not matter.
-func soaking() bool { return os.Getenv("FIREBREAK_SOAK") != "" }
+func soaking() bool {
+	until := os.Getenv("FIREBREAK_SOAK")
+	if end, err := time.Parse(time.RFC3339, until); err == nil {
+		return time.Now().Before(end)
+	}
+	return until != ""
+}
+
+var _ = BeforeEach(func() {
+	if slices.Contains(CurrentSpecReport().Labels(), soakLabel) && !soaking() {
+		Skip(account.NoTime)
+	}
+})
 
 func TestFaults(t *testing.T) {
 	RegisterFailHandler(Fail)

@@ -188,17 +188,16 @@ func triesWithin(lasted time.Duration) int {
 }
 
 var _ = Describe("Namespaces in which the API server refuses policies", func() {
-	size, unlucky, lasts := 20, 2, time.Second
-	if soaking() {
-		size, unlucky, lasts = 100, 10, 15*time.Second
-	}
-
 	for i, m := range misfortunes() {
 		it := soakIt
 		if i == 0 {
 			it = func(text string, args ...any) bool { return It(text, args...) }
 		}
 		it("are named, tried again with patience, and hold up nobody, when "+m.name, func(ctx SpecContext) {
+			size, unlucky, lasts := 20, 2, time.Second
+			if soaking() {
+				size, unlucky, lasts = 100, 10, 15*time.Second
+			}
 			namespaces := &proxy.Valve{}
 			before.SetRules(
 				&proxy.Rule{Name: "write to a region", Requests: proxy.Requests{Verbs: proxy.Writes(), Resources: []string{"networkpolicies"}}, Fault: proxy.Note()},

@@ -27,6 +27,8 @@ type round struct {
 	suite string
 	// focus selects the specs whose names have it; empty means all.
 	focus string
+	// until is when no more specs begin that take too long for every day.
+	until time.Time
 }
 
 // run runs the specs and returns Ginkgo's report about them, in which some may have failed. What fails beside them, such as a
@@ -50,7 +52,7 @@ func (r round) run(ctx context.Context, out io.Writer) (types.Report, error) {
 	}
 	cmd := exec.CommandContext(ctx, suite, args...)
 	// A test runs in the directory of its package.
-	cmd.Dir, cmd.Env = filepath.Join("test", "faults"), append(os.Environ(), "FIREBREAK_SOAK=1")
+	cmd.Dir, cmd.Env = filepath.Join("test", "faults"), append(os.Environ(), "FIREBREAK_SOAK="+r.until.Format(time.RFC3339))
 	// An interrupted suite ends what it has started.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 2 * time.Minute

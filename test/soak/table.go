@@ -22,6 +22,8 @@ type line struct {
 type table struct {
 	lines  []*line
 	byTest map[string]*line
+	// untimely is how many specs there was no time for.
+	untimely int
 	// failures say of each failed spec which it was and how it is run again.
 	failures []string
 }
@@ -37,6 +39,9 @@ func (t *table) add(report types.Report) {
 	}
 	for i := range report.SpecReports {
 		spec := &report.SpecReports[i]
+		if spec.State.Is(types.SpecStateSkipped) && spec.FailureMessage() == account.NoTime {
+			t.untimely++
+		}
 		if !spec.State.Is(types.SpecStateFailureStates) {
 			continue
 		}

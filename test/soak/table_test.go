@@ -86,6 +86,16 @@ func TestASpecThatFailsIsAViolationAndCanBeRunAgain(t *testing.T) {
 	}
 }
 
+func TestASpecForWhichThereWasNoTimeIsCounted(t *testing.T) {
+	late := spec(types.SpecStateSkipped)
+	late.Failure.Message = account.NoTime
+	table := newTable()
+	table.add(reread(t, types.Report{SpecReports: types.SpecReports{late, spec(types.SpecStateSkipped), late}}))
+	if table.untimely != 2 || table.violations() != 0 {
+		t.Errorf("for %d there was no time, and %d are violations", table.untimely, table.violations())
+	}
+}
+
 func TestARoundWithoutAReportIsAnError(t *testing.T) {
 	if report, err := readReport(filepath.Join(t.TempDir(), "none.json")); err == nil {
 		t.Errorf("got %v", report)

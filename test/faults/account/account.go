@@ -14,6 +14,9 @@ import (
 // EntryName is the name of the report entry with which a Ginkgo spec hands over its account.
 const EntryName = "measured"
 
+// NoTime is why a spec was skipped for which there was no time.
+const NoTime = "no time is left"
+
 // Account is what one spec has done and seen.
 type Account struct {
 	// Test says in a few words what was tested, such as "crash at every write". Accounts of the same test are added up.
