@@ -67,6 +67,8 @@ func TestANamespaceIsBroughtBackUntilTheCacheShowsWhatWasWrittenOrReadLive(t *te
 		"it shows what a live list did":         {func(w *ownWrites) { w.readAnew("shop", nil, there.policies, noon) }, there, 2 * patience, nil},
 		"it showed all to a live list":          {func(w *ownWrites) { w.readAnew("shop", there.policies, there.policies, noon) }, late, 2 * patience, nil},
 		"it cannot be read":                     {func(w *ownWrites) { w.remember("shop", wrote("10"), noon) }, &shown{err: errors.New("no")}, patience, nil},
+		"the API server contradicted the cache": {func(w *ownWrites) { w.remember("shop", wrote("10"), noon); w.distrust("shop") }, there, patience, []string{"shop"}},
+		"the namespace goes":                    {func(w *ownWrites) { w.remember("shop", wrote("10"), noon); w.forgive("shop") }, late, patience, nil},
 		"the namespace was forgotten":           {func(w *ownWrites) { w.remember("shop", wrote("10"), noon); w.forget("shop") }, late, patience, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
