@@ -29,9 +29,11 @@ type removal struct {
 	// definitions are the CustomResourceDefinitions as they are gone, of SegmentationProfiles and ClusterSegmentationProfiles; nil
 	// while they are there.
 	definitions [2]*unstructured.Unstructured
-	// blind: the operator was started while one of them was gone, and may wait for it.
-	blind  bool
-	worlds []*world
+	// blind: one of them went before the operator had listed it, and it may wait for it.
+	blind bool
+	// listing is since when the operator can list everything; zero when it could never, or may not have come to it.
+	listing time.Time
+	worlds  []*world
 	// done is what was done, in order.
 	done []string
 	a    account.Account

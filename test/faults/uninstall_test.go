@@ -3,6 +3,7 @@ package faults_test
 import (
 	"context"
 	"fmt"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -48,6 +49,8 @@ func (r *removal) start(ctx context.Context) {
 	}
 	r.operator = r.site.startReplica(ctx, r.site.before, "--leader-elect=false")
 	r.blind = r.definitions[0] != nil || r.definitions[1] != nil
+	r.listing = time.Time{}
+	r.list()
 	r.tend()
 }
 
@@ -57,6 +60,18 @@ func (r *removal) stop(context.Context) {
 		r.operator.kill()
 		r.operator = nil
 	}
+}
+
+// list takes note that the operator can list everything from now on, if it can.
+func (r *removal) list() {
+	if r.present() && r.listing.IsZero() {
+		r.listing = time.Now()
+	}
+}
+
+// hasListed says whether the operator has had the time to list everything.
+func (r *removal) hasListed() bool {
+	return !r.listing.IsZero() && time.Since(r.listing) > 5*time.Second
 }
 
 // tend takes note that the operator is at work, or may be.
@@ -75,6 +90,9 @@ func (r *removal) takeRights(ctx context.Context) {
 	}
 	binding := &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "firebreak-manager"}}
 	Expect(r.site.k8s.Get(ctx, client.ObjectKeyFromObject(binding), binding)).To(Succeed())
+	if !r.hasListed() {
+		r.listing = time.Time{}
+	}
 	Expect(r.site.k8s.Delete(ctx, binding)).To(Succeed())
 	r.expectEntitled(ctx, false)
 	r.rights = binding
@@ -89,6 +107,7 @@ func (r *removal) giveRights(ctx context.Context) {
 	Expect(r.site.k8s.Create(ctx, r.rights)).To(Succeed())
 	r.expectEntitled(ctx, true)
 	r.rights = nil
+	r.list()
 	r.tend()
 }
 
@@ -123,6 +142,7 @@ func (r *removal) deleteDefinition(ctx context.Context, kind int) {
 	}
 	unstructured.RemoveNestedField(d.Object, "status")
 	r.definitions[kind] = d
+	r.blind = r.blind || !r.hasListed()
 	for _, w := range r.worlds {
 		for _, p := range w.parts {
 			if p.isCluster() == (kind == 1) && !p.deleted {
