@@ -163,7 +163,7 @@ func (r *NamespaceReconciler) converge(ctx context.Context, w wish) (ctrl.Result
 	if wait > 0 {
 		return r.soonEnough(namespace, set, ctrl.Result{RequeueAfter: wait}), nil
 	}
-	if err := r.confirm(ctx, w, set); errors.Is(err, cluster.ErrStale) {
+	if !r.confirm(ctx, w, set) {
 		return ctrl.Result{RequeueAfter: stalePoll}, nil
 	}
 	result := r.write(ctx, namespace, set, w.doubts)
@@ -197,8 +197,8 @@ func (r *NamespaceReconciler) lose(w wish, set plan.ChangeSet) {
 
 // confirm asks whether the profiles for which something is to be written are as the cache shows them, and adds to the doubts
 // those of which that is not known. That is asked anew before what is gone is made again: a later version may have taken it
-// away. cluster.ErrStale when one is of a later version, from which all must be planned anew.
-func (r *NamespaceReconciler) confirm(ctx context.Context, w wish, set plan.ChangeSet) error {
+// away. It returns false when one is of a later version, from which all must be planned anew.
+func (r *NamespaceReconciler) confirm(ctx context.Context, w wish, set plan.ChangeSet) bool {
 	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
 	defer cancel()
 	restored := map[snapshot.ProfileKey]bool{}
@@ -214,11 +214,11 @@ func (r *NamespaceReconciler) confirm(ctx context.Context, w wish, set plan.Chan
 		}
 		err := r.reader.Confirm(ctx, p, again)
 		if errors.Is(err, cluster.ErrStale) {
-			return err
+			return false
 		}
 		w.doubts[p.Key] = err
 	}
-	return nil
+	return true
 }
 
 // write carries a set out, and takes note of what was written.

@@ -7,8 +7,8 @@ import (
 	"firebreak.dev/firebreak/internal/compiler"
 )
 
-// ErrUnconfirmed says that the API server has not got a profile as the cache shows it, which will catch up: it is gone, or
-// another one bears its name. Nothing may be written for it meanwhile.
+// ErrUnconfirmed says that the API server has not got a profile as the cache shows it, which will catch up: it is gone, it
+// is of an earlier generation, or another one bears its name. Nothing may be written for it meanwhile.
 var ErrUnconfirmed = errors.New("the API server has not got it as the cache shows it")
 
 // Result is what became of a ChangeSet. Every change of it is in one of the lists.

@@ -2,9 +2,9 @@
 //
 //	go run ./test/soak [-for 15m] [-seed N]
 //
-// It runs all of test/faults, also what takes too long for every day, for which an hour is enough, and then its random specs
-// again and again, each time with another seed, until the time is over. What has begun by then is finished, and what is done
-// every day is done anyway. Then each fuzz target runs for some
+// It runs all of test/faults, also what takes too long for every day, and then its random specs again and again, each time
+// with another seed, until the time is over. What has begun by then is finished, and what is done every day is done anyway;
+// for how much there was no time, it says. Then each fuzz target runs for some
 // seconds, the programs are built twice and compared, and known vulnerabilities are looked for, where that can be done. What each prints goes to
 // bin/soak/. At last comes a table: for each test how many faults were injected, after how many writes the invariants were
 // checked, how many violations there were, and how long the operator took to recover. The exit code is 0 only if all went
@@ -73,7 +73,7 @@ func soak(ctx context.Context, out io.Writer, budget time.Duration, seed int64) 
 	fmt.Fprintf(out, "\nFaults for %s, beginning with seed %d:\n\n", took, seed)
 	err := t.print(out)
 	if t.untimely > 0 {
-		fmt.Fprintf(out, "\nNo time was left for %d specs: -for=1h is enough for all.\n", t.untimely)
+		fmt.Fprintf(out, "\nNo time was left for %d specs, which take too long for every day; they need more than %s.\n", t.untimely, budget)
 	}
 	return ok, err
 }
