@@ -25,6 +25,7 @@ var _ = Describe("Somebody who reverts a policy every 100 ms", func() {
 		stop := revert(target)
 
 		expectStalled(ctx, profile, "Contested")
+		contested := int(time.Since(began).Seconds()) + 1
 		Expect(message(ctx, profile, "Ready")).To(And(ContainSubstring("NetworkPolicy "+namespace+"/"+target.Name), ContainSubstring("rival"), ContainSubstring("1 egress rule added")))
 		Expect(codes(ctx, profile)).To(ContainElement(v1alpha1.CodeContested))
 		Eventually(func() time.Duration { return time.Since(began) }, "20s").Should(BeNumerically(">", 10*time.Second))
@@ -41,7 +42,9 @@ var _ = Describe("Somebody who reverts a policy every 100 ms", func() {
 		Expect(len(writes)).To(And(BeNumerically(">=", 15), BeNumerically("<=", 10+seconds+2)), "%v", writes)
 		Expect(len(concerning("networkpolicies", "", ""))).To(BeNumerically("<=", len(writes)+3), "besides, it is looked up a few times who that is")
 		Expect(len(concerning("segmentationprofiles", "status", ""))).To(BeNumerically("<=", 15), "writes of the status")
-		Expect(len(concerning("events", "", ""))).To(BeNumerically("<=", 12), "events")
+		// One for each correction until there is a fight, of which there are more where the machine is too slow for a quick one,
+		// and two requests for those that are counted as a series.
+		Expect(len(concerning("events", "", ""))).To(BeNumerically("<=", 2*(10+contested)+2), "events")
 		AddReportEntry("in seconds, writes, status, events", []int{seconds, len(writes), len(concerning("segmentationprofiles", "status", "")), len(concerning("events", "", ""))}, ReportEntryVisibilityAlways)
 		Expect(condition(ctx, other, "Ready")).To(Equal("True/Applied"))
 
