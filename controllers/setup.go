@@ -23,6 +23,7 @@ import (
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/cluster"
 	"firebreak.dev/firebreak/internal/events"
+	"firebreak.dev/firebreak/internal/leadership"
 	"firebreak.dev/firebreak/internal/ledger"
 	"firebreak.dev/firebreak/internal/metrics"
 	"firebreak.dev/firebreak/internal/snapshot"
@@ -52,6 +53,8 @@ type Options struct {
 	NodeDelay time.Duration
 	// NamePrefix distinguishes the controllers of several managers in one process; empty otherwise.
 	NamePrefix string
+	// Term is for how long this replica may write; nil without leader election, for ever.
+	Term *leadership.Term
 	// Contention limits how somebody who keeps changing policies back is met.
 	Contention ContentionLimits
 }
@@ -59,6 +62,7 @@ type Options struct {
 // Setup adds the controllers to a manager.
 func Setup(mgr ctrl.Manager, o Options) error {
 	reader := &cluster.Reader{Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Options: o.Cluster}
+	writer := leadership.Client(mgr.GetClient(), o.Term)
 	queues := &statusQueues{}
 	addresses := &podAddressQueue{}
 	record := ledger.New(queues.onOutcome)
@@ -96,7 +100,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	}
 	for _, kind := range []v1alpha1.Kind{v1alpha1.KindSegmentationProfile, v1alpha1.KindClusterSegmentationProfile} {
 		r := &ProfileStatusReconciler{
-			kind: kind, client: mgr.GetClient(), reader: reader, ledger: record, pods: pods, plugins: plugins, others: others,
+			kind: kind, client: writer, reader: reader, ledger: record, pods: pods, plugins: plugins, others: others,
 			events: recorder, metrics: meter, writes: newStatusClock(),
 		}
 		if err := r.setup(mgr, o, queues); err != nil {
@@ -104,7 +108,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		}
 	}
 	r := &NamespaceReconciler{
-		client: mgr.GetClient(), reader: reader, ledger: record, events: recorder, metrics: meter, writes: newOwnWrites(),
+		client: writer, reader: reader, ledger: record, events: recorder, metrics: meter, writes: newOwnWrites(),
 		facts: newFactIndex(), graves: newTombstones(), pace: newPace(o.MaxWritesPerSecond), fights: newContention(o.Contention),
 		analysis: analysis.wakes,
 	}

@@ -81,25 +81,31 @@ func newManager(o options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("decide what to cache: %w", err)
 	}
+	election, err := newElection(config, o)
+	if err != nil {
+		return nil, err
+	}
 	mgr, err := ctrl.NewManager(config, manager.Options{
-		Scheme:                        scheme,
-		Cache:                         cached,
-		Metrics:                       server,
-		HealthProbeBindAddress:        o.probeAddress,
-		LeaderElection:                o.leaderElect,
-		LeaderElectionID:              "controller-manager.firebreak.dev",
-		LeaderElectionNamespace:       o.leaderElectionNamespace,
-		LeaderElectionReleaseOnCancel: true,
+		Scheme:                              scheme,
+		Cache:                               cached,
+		Metrics:                             server,
+		HealthProbeBindAddress:              o.probeAddress,
+		LeaderElection:                      o.leaderElect,
+		LeaderElectionResourceLockInterface: election.lock,
+		LeaderElectionReleaseOnCancel:       true,
+		LeaseDuration:                       new(leaseDuration),
+		RenewDeadline:                       new(renewDeadline),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the manager: %w", err)
 	}
+	election.announcer.of(mgr)
 	for _, add := range []func(string, healthz.Checker) error{mgr.AddHealthzCheck, mgr.AddReadyzCheck} {
 		if err := add("ping", healthz.Ping); err != nil {
 			return nil, fmt.Errorf("add a health check: %w", err)
 		}
 	}
-	if err := controllers.Setup(mgr, controllers.Options{Cluster: o.cluster, Workers: o.workers, MaxWritesPerSecond: o.maxWritesPerSecond, Registerer: ctrlmetrics.Registry}); err != nil {
+	if err := controllers.Setup(mgr, controllers.Options{Cluster: o.cluster, Workers: o.workers, MaxWritesPerSecond: o.maxWritesPerSecond, Registerer: ctrlmetrics.Registry, Term: election.term}); err != nil {
 		return nil, err
 	}
 	return mgr, nil
