@@ -19,9 +19,14 @@ type server struct {
 	resourcelock.Interface
 	takes time.Duration
 	err   error
+	held  resourcelock.LeaderElectionRecord
 }
 
 func (s *server) Identity() string { return "me" }
+
+func (s *server) Get(context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	return &s.held, nil, s.err
+}
 
 func (s *server) Create(context.Context, resourcelock.LeaderElectionRecord) error {
 	time.Sleep(s.takes) //nolint:forbidigo // in a bubble, where time does not pass
@@ -107,6 +112,25 @@ func TestWhoGivesALeaseBackWritesNothingMoreWhateverTheAnswer(t *testing.T) {
 			t.Errorf("something is written, and the error is %v", err)
 		}
 	})
+}
+
+func TestALeaseThatIsSeenToBeAnothersEndsATerm(t *testing.T) {
+	term, s := NewTerm(time.Now), &server{held: mine}
+	lock := Lock(s, term)
+	if err := lock.Create(t.Context(), mine); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := lock.Get(t.Context()); err != nil || !writes(t, term) {
+		t.Errorf("one's own lease ends it: %v", err)
+	}
+	s.held, s.err = resourcelock.LeaderElectionRecord{HolderIdentity: "you"}, errors.New("timed out")
+	if _, _, err := lock.Get(t.Context()); err == nil || !writes(t, term) {
+		t.Errorf("an error ends it: %v", err)
+	}
+	s.err = nil
+	if _, _, err := lock.Get(t.Context()); err != nil || writes(t, term) {
+		t.Errorf("it goes on: %v", err)
+	}
 }
 
 func TestAWriteThatHangsIsBrokenOffWithTheTerm(t *testing.T) {

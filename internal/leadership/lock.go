@@ -17,6 +17,15 @@ type lock struct {
 	term *Term
 }
 
+// Get implements resourcelock.Interface. A lease that is another's ends the term.
+func (l lock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	record, raw, err := l.Interface.Get(ctx)
+	if err == nil && record.HolderIdentity != l.Identity() {
+		l.term.end()
+	}
+	return record, raw, err
+}
+
 // Create implements resourcelock.Interface.
 func (l lock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
 	return l.hold(record, func() error { return l.Interface.Create(ctx, record) })
