@@ -49,10 +49,13 @@ func (t *table) add(report types.Report) {
 		l := t.line(nameOf(spec))
 		l.runs++
 		l.violations++
-		t.failures = append(t.failures, fmt.Sprintf("%s\n  %s\n  FIREBREAK_SOAK=1 go test -race -timeout=60m ./test/faults -ginkgo.seed=%d -ginkgo.focus='%s'",
-			spec.FullText(), firstLine(spec.FailureMessage()), report.SuiteConfig.RandomSeed, spec.LeafNodeText))
+		t.failures = append(t.failures, fmt.Sprintf("%s\n  %s\n  FIREBREAK_SOAK=1 go test -race -timeout=60m ./test/faults -ginkgo.seed=%d -ginkgo.focus=%s",
+			spec.FullText(), firstLine(spec.FailureMessage()), report.SuiteConfig.RandomSeed, quoted(spec.LeafNodeText)))
 	}
 }
+
+// quoted returns a text as one word of a shell.
+func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // nameOf returns the words of a spec, or of a node around the specs.
 func nameOf(spec *types.SpecReport) string {

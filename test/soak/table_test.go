@@ -67,6 +67,7 @@ all     4      6        94               0            2.0 s             2.0 s
 func TestASpecThatFailsIsAViolationAndCanBeRunAgain(t *testing.T) {
 	failed := spec(types.SpecStateFailed, account.Account{Test: "crash", Faults: 1})
 	failed.Failure.Message = "a policy was deleted\nand more"
+	failed.LeafNodeText = "gets there on the leader's word"
 	table := newTable()
 	table.add(reread(t, types.Report{
 		SuiteConfig: types.SuiteConfig{RandomSeed: 17},
@@ -79,7 +80,7 @@ func TestASpecThatFailsIsAViolationAndCanBeRunAgain(t *testing.T) {
 	if err := table.print(&out); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"FAILED: An operator gets there", "a policy was deleted\n", "-ginkgo.seed=17 -ginkgo.focus='gets there'"} {
+	for _, want := range []string{"FAILED: An operator gets there on", "a policy was deleted\n", "-ginkgo.seed=17 -ginkgo.focus='gets there on the leader'\\''s word'"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, out.String())
 		}
