@@ -7,15 +7,14 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/uuid"
+	coordinationv1 "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"firebreak.dev/firebreak/internal/leadership"
+	"firebreak.dev/firebreak/internal/overview"
 )
-
-// leaseName is the name of the lease by which one replica leads.
-const leaseName = "controller-manager.firebreak.dev"
 
 // Who leads renews its lease every two seconds, and gives up when it could not for renewDeadline. Others wait for leaseDuration.
 // These are the usual values of Kubernetes' own controllers.
@@ -39,9 +38,16 @@ func newElection(config *rest.Config, o options) (election, error) {
 	if err != nil {
 		return election{}, fmt.Errorf("find a name for this replica: %w", err)
 	}
+	config = rest.AddUserAgent(config, "leader-election")
+	// Room for a second try.
+	config.Timeout = renewDeadline / 2
+	client, err := coordinationv1.NewForConfig(config)
+	if err != nil {
+		return election{}, fmt.Errorf("make a client for the lease: %w", err)
+	}
 	e := election{term: leadership.NewTerm(time.Now), announcer: &announcer{}}
-	lock, err := resourcelock.NewFromKubeconfig(resourcelock.LeasesResourceLock, o.leaderElectionNamespace, leaseName,
-		resourcelock.ResourceLockConfig{Identity: host + "_" + string(uuid.NewUUID()), EventRecorder: e.announcer}, config, renewDeadline)
+	identity := resourcelock.ResourceLockConfig{Identity: host + "_" + string(uuid.NewUUID()), EventRecorder: e.announcer}
+	lock, err := resourcelock.New(resourcelock.LeasesResourceLock, o.leaderElectionNamespace, overview.LeaseName(), nil, client, identity)
 	if err != nil {
 		return election{}, fmt.Errorf("prepare the election of a leader: %w", err)
 	}

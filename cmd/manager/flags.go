@@ -64,6 +64,9 @@ func parseFlags(args []string) (options, error) {
 	if err := o.setMode(*mode); err != nil {
 		return o, err
 	}
+	if o.leaderElect && o.leaderElectionNamespace == "" {
+		return o, errors.New("--leader-election-namespace must not be empty")
+	}
 	if o.workers < 1 {
 		return o, errors.New("--workers must be at least 1")
 	}

@@ -57,6 +57,7 @@ func TestFlags(t *testing.T) {
 
 func TestFlagsThatAreRefused(t *testing.T) {
 	for arg, message := range map[string]string{
+		"--leader-election-namespace=":           "--leader-election-namespace must not be empty",
 		"--workers=0":                            "--workers must be at least 1",
 		"--workers=many":                         "workers",
 		"--dns-service=kube-dns":                 "want namespace/name",

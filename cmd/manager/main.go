@@ -19,6 +19,7 @@ import (
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/controllers"
 	"firebreak.dev/firebreak/internal/metrics"
+	"firebreak.dev/firebreak/internal/overview"
 	"firebreak.dev/firebreak/internal/version"
 )
 
@@ -90,9 +91,11 @@ func newManager(o options) (ctrl.Manager, error) {
 		HealthProbeBindAddress:              o.probeAddress,
 		LeaderElection:                      o.leaderElect,
 		LeaderElectionResourceLockInterface: election.lock,
-		LeaderElectionReleaseOnCancel:       true,
-		LeaseDuration:                       new(leaseDuration),
-		RenewDeadline:                       new(renewDeadline),
+		// It names the elector in the metric that says who leads.
+		LeaderElectionID:              overview.LeaseName(),
+		LeaderElectionReleaseOnCancel: true,
+		LeaseDuration:                 new(leaseDuration),
+		RenewDeadline:                 new(renewDeadline),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the manager: %w", err)

@@ -3,11 +3,13 @@ package leadership
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1apply "k8s.io/client-go/applyconfigurations/core/v1"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -37,10 +39,13 @@ func (s *server) Update(ctx context.Context, record resourcelock.LeaderElectionR
 	return s.Create(ctx, record)
 }
 
-var (
-	mine    = resourcelock.LeaderElectionRecord{HolderIdentity: "me", LeaseDurationSeconds: 15}
-	nobodys = resourcelock.LeaderElectionRecord{LeaseDurationSeconds: 1}
-)
+// nobodys is a lease that is given back.
+var nobodys = resourcelock.LeaderElectionRecord{LeaseDurationSeconds: 1}
+
+// mine is a lease that is renewed now.
+func mine() resourcelock.LeaderElectionRecord {
+	return resourcelock.LeaderElectionRecord{HolderIdentity: "me", LeaseDurationSeconds: 15, RenewTime: metav1.Now()}
+}
 
 func writes(t *testing.T, term *Term) bool {
 	t.Helper()
@@ -52,22 +57,28 @@ func writes(t *testing.T, term *Term) bool {
 	return written
 }
 
-func TestATermLastsFromWhenTheLastRenewalWasSent(t *testing.T) {
+func TestATermLastsFromWhenTheLastRenewalSaysItWas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		term, s := NewTerm(time.Now), &server{}
 		lock := Lock(s, term)
 		if writes(t, term) {
 			t.Error("before the term")
 		}
-		if err := lock.Create(t.Context(), mine); err != nil || !writes(t, term) {
+		if err := lock.Create(t.Context(), mine()); err != nil || !writes(t, term) {
 			t.Errorf("not when the lease is acquired: %v", err)
 		}
 		time.Sleep(10 * time.Second) //nolint:forbidigo // in a bubble
-		s.takes = 3 * time.Second
-		if err := lock.Update(t.Context(), mine); err != nil {
+		renewal := mine()
+		s.takes, s.err = 3*time.Second, errors.New("timed out")
+		if err := lock.Update(t.Context(), renewal); !errors.Is(err, s.err) {
 			t.Fatal(err)
 		}
-		time.Sleep(15*time.Second - margin - s.takes - 1) //nolint:forbidigo // in a bubble
+		// The same once more: others may have seen it the first time.
+		s.err = nil
+		if err := lock.Update(t.Context(), renewal); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(15*time.Second - margin - 2*s.takes - time.Nanosecond) //nolint:forbidigo // in a bubble
 		if !writes(t, term) {
 			t.Error("not until the renewed lease runs out")
 		}
@@ -82,12 +93,12 @@ func TestARenewalThatFailedDoesNotExtendATerm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		term, s := NewTerm(time.Now), &server{}
 		lock := Lock(s, term)
-		if err := lock.Create(t.Context(), mine); err != nil {
+		if err := lock.Create(t.Context(), mine()); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Second) //nolint:forbidigo // in a bubble
 		s.err = errors.New("timed out")
-		if err := lock.Update(t.Context(), mine); !errors.Is(err, s.err) {
+		if err := lock.Update(t.Context(), mine()); !errors.Is(err, s.err) {
 			t.Errorf("the error is %v", err)
 		}
 		if !writes(t, term) {
@@ -104,7 +115,7 @@ func TestWhoGivesALeaseBackWritesNothingMoreWhateverTheAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		term, s := NewTerm(time.Now), &server{}
 		lock := Lock(s, term)
-		if err := lock.Create(t.Context(), mine); err != nil {
+		if err := lock.Create(t.Context(), mine()); err != nil {
 			t.Fatal(err)
 		}
 		s.err = errors.New("timed out")
@@ -115,9 +126,9 @@ func TestWhoGivesALeaseBackWritesNothingMoreWhateverTheAnswer(t *testing.T) {
 }
 
 func TestALeaseThatIsSeenToBeAnothersEndsATerm(t *testing.T) {
-	term, s := NewTerm(time.Now), &server{held: mine}
+	term, s := NewTerm(time.Now), &server{held: mine()}
 	lock := Lock(s, term)
-	if err := lock.Create(t.Context(), mine); err != nil {
+	if err := lock.Create(t.Context(), mine()); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := lock.Get(t.Context()); err != nil || !writes(t, term) {
@@ -133,21 +144,65 @@ func TestALeaseThatIsSeenToBeAnothersEndsATerm(t *testing.T) {
 	}
 }
 
-func TestAWriteThatHangsIsBrokenOffWithTheTerm(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		term := NewTerm(time.Now)
-		if err := Lock(&server{}, term).Create(t.Context(), mine); err != nil {
-			t.Fatal(err)
-		}
-		began := time.Now()
-		err := term.During(t.Context(), func(ctx context.Context) error {
+// hanging begins a write that hangs, and returns what became of it when something is done meanwhile.
+func hanging(t *testing.T, term *Term, meanwhile func()) (took time.Duration, err error) {
+	t.Helper()
+	began, done := time.Now(), make(chan error)
+	go func() {
+		done <- term.During(t.Context(), func(ctx context.Context) error {
 			<-ctx.Done()
 			return ctx.Err()
 		})
-		if took := time.Since(began); took != 15*time.Second-margin || !errors.Is(err, ErrOver) {
-			t.Errorf("after %s: %v", took, err)
-		}
+	}()
+	synctest.Wait()
+	meanwhile()
+	err = <-done
+	return time.Since(began), err
+}
+
+func TestAWriteThatHangsIsBrokenOffWithTheTerm(t *testing.T) {
+	for name, c := range map[string]struct {
+		meanwhile func(resourcelock.Interface)
+		want      time.Duration
+	}{
+		"when the lease runs out": {func(resourcelock.Interface) {}, 15*time.Second - margin},
+		"when it is given back":   {func(lock resourcelock.Interface) { _ = lock.Update(context.Background(), nobodys) }, 0},
+		"and not while it is renewed": {func(lock resourcelock.Interface) {
+			time.Sleep(10 * time.Second) //nolint:forbidigo // in a bubble
+			_ = lock.Update(context.Background(), mine())
+		}, 25*time.Second - margin},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				term := NewTerm(time.Now)
+				lock := Lock(&server{}, term)
+				if err := lock.Create(t.Context(), mine()); err != nil {
+					t.Fatal(err)
+				}
+				took, err := hanging(t, term, func() { c.meanwhile(lock) })
+				if took != c.want || !errors.Is(err, ErrOver) || !strings.Contains(err.Error(), "perhaps made all the same") {
+					t.Errorf("after %s, want %s: %v", took, c.want, err)
+				}
+			})
+		})
+	}
+}
+
+func TestWhatIsAnsweredAfterTheTermIsToldAsItIs(t *testing.T) {
+	term := NewTerm(time.Now)
+	lock := Lock(&server{}, term)
+	if err := lock.Create(t.Context(), mine()); err != nil {
+		t.Fatal(err)
+	}
+	refused := errors.New("conflict")
+	err := term.During(t.Context(), func(ctx context.Context) error {
+		_ = lock.Update(t.Context(), nobodys)
+		<-ctx.Done()
+		return refused
 	})
+	if !errors.Is(err, refused) || errors.Is(err, ErrOver) {
+		t.Errorf("got %v", err)
+	}
 }
 
 func TestWithoutLeaderElectionATermNeverEnds(t *testing.T) {
@@ -194,7 +249,7 @@ func TestEveryWriteOfAClientIsBoundedAndNoReadIs(t *testing.T) {
 	}
 	of := fake.NewClientBuilder().Build()
 	term := NewTerm(time.Now)
-	if err := Lock(&server{}, term).Create(t.Context(), mine); err != nil {
+	if err := Lock(&server{}, term).Create(t.Context(), mine()); err != nil {
 		t.Fatal(err)
 	}
 	if err := Client(of, term).Create(t.Context(), pod.DeepCopy()); err != nil {

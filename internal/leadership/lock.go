@@ -36,16 +36,16 @@ func (l lock) Update(ctx context.Context, record resourcelock.LeaderElectionReco
 	return l.hold(record, func() error { return l.Interface.Update(ctx, record) })
 }
 
-// hold writes a record. One without this holder gives the lease back, whatever the answer is.
+// hold writes a record. One without this holder gives the lease back, whatever the answer is. One that is written a second time,
+// because the first answer did not come, is no news to those who saw the first: so what counts is when it says it was renewed.
 func (l lock) hold(record resourcelock.LeaderElectionRecord, write func() error) error {
 	if record.HolderIdentity != l.Identity() {
 		l.term.end()
 		return write()
 	}
-	sent := l.term.now()
 	if err := write(); err != nil {
 		return err
 	}
-	l.term.extend(sent, time.Duration(record.LeaseDurationSeconds)*time.Second)
+	l.term.extend(record.RenewTime.Time, time.Duration(record.LeaseDurationSeconds)*time.Second)
 	return nil
 }

@@ -1,9 +1,9 @@
-// Package leadership lets a replica write only while its lease can be nobody else's.
+// Package leadership lets a replica write only for as long as no other can have taken its lease over.
 //
 // A leader that cannot renew its lease gives up only after a while: client-go's LeaderElector tries for RenewDeadline, then tries
 // to give the lease back, and each request may hang for as long as its client waits. Meanwhile another may have taken over, after
-// LeaseDuration. So who leads bounds its writes itself, by when the last renewal that succeeded was sent: whoever wants the lease
-// cannot have seen that renewal earlier, and waits for LeaseDuration from when it saw it.
+// LeaseDuration. So who leads bounds its writes itself, by the time that the last renewal which succeeded says of itself: whoever
+// wants the lease cannot have seen that renewal earlier, and waits for LeaseDuration from when it saw it.
 package leadership
 
 import (
@@ -15,10 +15,11 @@ import (
 )
 
 // ErrOver says that the lease may be another's by now.
-var ErrOver = errors.New("the lease was not renewed in time and may be another replica's by now, so nothing is written")
+var ErrOver = errors.New("the lease was given back, or not renewed in time and may be another replica's by now")
 
-// margin is how long before a lease runs out its holder stops to write, for what is on its way by then.
-const margin = time.Second
+// margin is how long before a lease runs out its holder stops to write: a second for what is on its way by then, and one because
+// a lease counts whole seconds to those who look whether it was renewed.
+const margin = 2 * time.Second
 
 // Term is for how long this replica may write. It is safe for concurrent use. A nil term never ends: that of an operator without
 // leader election.
@@ -28,47 +29,73 @@ type Term struct {
 	mu sync.Mutex
 	// until is when it ends unless the lease is renewed; zero before it begins, and when the lease was given back.
 	until time.Time
+	// changed is closed when until changes.
+	changed chan struct{}
 }
 
 // NewTerm returns a term that has not begun, by this clock.
-func NewTerm(now func() time.Time) *Term { return &Term{now: now} }
+func NewTerm(now func() time.Time) *Term { return &Term{now: now, changed: make(chan struct{})} }
 
-// extend says that a renewal for some time, which was sent then, succeeded.
-func (t *Term) extend(sent time.Time, lasts time.Duration) {
+// extend says that the lease was renewed at a time for so long.
+func (t *Term) extend(renewed time.Time, lasts time.Duration) { t.set(renewed.Add(lasts - margin)) }
+
+// end says that the lease is given back, or another's.
+func (t *Term) end() { t.set(time.Time{}) }
+
+func (t *Term) set(until time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.until = sent.Add(lasts - margin)
+	t.until = until
+	close(t.changed)
+	t.changed = make(chan struct{})
 }
 
-// end says that the lease is given back.
-func (t *Term) end() {
+// left returns how long the term lasts as things are, nothing or less when it is not or no more; and what is closed when that
+// changes.
+func (t *Term) left() (time.Duration, <-chan struct{}) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.until = time.Time{}
+	return t.until.Sub(t.now()), t.changed
 }
 
-// ends returns when the term ends as things are; ok is false when it has not begun or is over.
-func (t *Term) ends() (until time.Time, ok bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.until, t.now().Before(t.until)
-}
-
-// During writes something, with a context that ends with the term as it is now. Before the term and after it, it returns ErrOver
-// and writes nothing.
+// During writes something, with a context that ends with the term. Before the term and after it, it writes nothing and returns
+// ErrOver.
 func (t *Term) During(ctx context.Context, write func(context.Context) error) error {
 	if t == nil {
 		return write(ctx)
 	}
-	until, ok := t.ends()
-	if !ok {
-		return ErrOver
+	if left, _ := t.left(); left <= 0 {
+		return fmt.Errorf("nothing is written: %w", ErrOver)
 	}
-	ctx, cancel := context.WithDeadlineCause(ctx, until, ErrOver)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		t.wait(ctx)
+		cancel(ErrOver)
+	}()
 	err := write(ctx)
-	if err != nil && errors.Is(context.Cause(ctx), ErrOver) {
-		return fmt.Errorf("%w: %w", ErrOver, err)
+	if errors.Is(err, context.Canceled) && errors.Is(context.Cause(ctx), ErrOver) {
+		return fmt.Errorf("broken off, and perhaps made all the same: %w: %w", ErrOver, err)
 	}
 	return err
+}
+
+// wait returns when the term is over, or the context.
+func (t *Term) wait(ctx context.Context) {
+	for {
+		left, changed := t.left()
+		if left <= 0 {
+			return
+		}
+		timer := time.NewTimer(left)
+		select {
+		case <-timer.C:
+		case <-changed:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return
+		}
+	}
 }
