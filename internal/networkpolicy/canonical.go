@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -36,8 +35,8 @@ func Canonical(spec networkingv1.NetworkPolicySpec) networkingv1.NetworkPolicySp
 			To: canonicalPeers(rule.To), Ports: canonicalPorts(rule.Ports),
 		})
 	}
-	out.Ingress = sortUnique(out.Ingress, func(r networkingv1.NetworkPolicyIngressRule) string { return Key(r) })
-	out.Egress = sortUnique(out.Egress, func(r networkingv1.NetworkPolicyEgressRule) string { return Key(r) })
+	out.Ingress = sortUnique(out.Ingress, appendIngress)
+	out.Egress = sortUnique(out.Egress, appendEgress)
 	return out
 }
 
@@ -56,7 +55,10 @@ func canonicalTypes(spec networkingv1.NetworkPolicySpec) []networkingv1.PolicyTy
 
 // canonicalPeers keeps nil apart from nothing else: an empty list and a missing one both mean everybody.
 func canonicalPeers(peers []networkingv1.NetworkPolicyPeer) []networkingv1.NetworkPolicyPeer {
-	var out []networkingv1.NetworkPolicyPeer
+	if len(peers) == 0 {
+		return nil
+	}
+	out := make([]networkingv1.NetworkPolicyPeer, 0, len(peers))
 	for _, p := range peers {
 		peer := networkingv1.NetworkPolicyPeer{
 			PodSelector:       selector.Canonical(p.PodSelector),
@@ -70,13 +72,16 @@ func canonicalPeers(peers []networkingv1.NetworkPolicyPeer) []networkingv1.Netwo
 		}
 		out = append(out, peer)
 	}
-	return sortUnique(out, func(p networkingv1.NetworkPolicyPeer) string { return Key(p) })
+	return sortUnique(out, appendPeer)
 }
 
 func canonicalPorts(ports []networkingv1.NetworkPolicyPort) []networkingv1.NetworkPolicyPort {
-	var out []networkingv1.NetworkPolicyPort
-	for _, p := range ports {
-		port := *p.DeepCopy()
+	if len(ports) == 0 {
+		return nil
+	}
+	out := make([]networkingv1.NetworkPolicyPort, 0, len(ports))
+	for i := range ports {
+		port := *ports[i].DeepCopy()
 		if port.Protocol == nil {
 			tcp := corev1.ProtocolTCP
 			port.Protocol = &tcp
@@ -87,51 +92,68 @@ func canonicalPorts(ports []networkingv1.NetworkPolicyPort) []networkingv1.Netwo
 		}
 		out = append(out, port)
 	}
-	return sortUnique(out, func(p networkingv1.NetworkPolicyPort) string { return Key(p) })
+	return sortUnique(out, appendPort)
 }
 
-// sortUnique sorts by key and removes items with equal keys. Keys are computed once an item.
-func sortUnique[T any](items []T, keyOf func(T) string) []T {
-	if len(items) == 0 {
-		return nil
+// sortUnique sorts by what is appended for an item and removes items for which the same is. It changes its argument.
+func sortUnique[T any](items []T, appendItem func([]byte, *T) []byte) []T {
+	if len(items) < 2 {
+		return items
 	}
 	type keyed struct {
 		key  string
 		item T
 	}
 	list := make([]keyed, 0, len(items))
-	for _, item := range items {
-		list = append(list, keyed{keyOf(item), item})
+	buffer := room()
+	for i := range items {
+		buffer = appendItem(buffer[:0], &items[i])
+		list = append(list, keyed{string(buffer), items[i]})
 	}
 	slices.SortFunc(list, func(a, b keyed) int { return strings.Compare(a.key, b.key) })
-	out := make([]T, 0, len(list))
+	out := items[:0]
 	for i, k := range list {
 		if i == 0 || k.key != list[i-1].key {
 			out = append(out, k.item)
 		}
 	}
-	return out
+	return slices.Clip(out)
 }
 
 // Key returns a text that is equal for canonical parts of a NetworkPolicy that mean the same, and for those only: their
 // JSON, in which maps are sorted.
 func Key(v any) string {
-	text, err := json.Marshal(v)
-	if err != nil {
-		// Every type here is a plain API struct; JSON cannot refuse them.
-		panic("encode part of a NetworkPolicy: " + err.Error())
+	switch v := v.(type) {
+	case networkingv1.NetworkPolicySpec:
+		return string(appendSpec(room(), &v))
+	case networkingv1.NetworkPolicyIngressRule:
+		return string(appendIngress(room(), &v))
+	case networkingv1.NetworkPolicyEgressRule:
+		return string(appendEgress(room(), &v))
+	case networkingv1.NetworkPolicyPeer:
+		return string(appendPeer(room(), &v))
+	case networkingv1.NetworkPolicyPort:
+		return string(appendPort(room(), &v))
 	}
-	return string(text)
+	return string(encoded(v))
+}
+
+// PeersKey returns a text that is equal for lists of peers that mean the same, in whatever order.
+func PeersKey(peers []networkingv1.NetworkPolicyPeer) string {
+	return string(appendList(room(), canonicalPeers(peers), appendPeer))
 }
 
 // Hash returns a digest of the canonical form, 16 hexadecimal digits: equal for specs that mean the same.
-func Hash(spec networkingv1.NetworkPolicySpec) string {
-	sum := sha256.Sum256([]byte(Key(Canonical(spec))))
+func Hash(spec networkingv1.NetworkPolicySpec) string { return HashOfCanonical(Canonical(spec)) }
+
+// HashOfCanonical is Hash of a spec that is canonical already.
+func HashOfCanonical(spec networkingv1.NetworkPolicySpec) string {
+	sum := sha256.Sum256(appendSpec(room(), &spec))
 	return hex.EncodeToString(sum[:8])
 }
 
 // SelectorHash returns a short digest of a selector's canonical form, 8 hexadecimal digits, fit for a name.
 func SelectorHash(s metav1.LabelSelector) string {
-	sum := sha256.Sum256([]byte(Key(selector.Canonical(&s))))
+	sum := sha256.Sum256(appendSelector(room(), selector.Canonical(&s)))
 	return hex.EncodeToString(sum[:4])
 }

@@ -23,10 +23,10 @@ func FromAPI(s *v1alpha1.LabelSelector) *metav1.LabelSelector {
 		return nil
 	}
 	out := &metav1.LabelSelector{}
+	if len(s.MatchLabels) > 0 {
+		out.MatchLabels = make(map[string]string, len(s.MatchLabels))
+	}
 	for k, v := range s.MatchLabels {
-		if out.MatchLabels == nil {
-			out.MatchLabels = map[string]string{}
-		}
 		out.MatchLabels[k] = string(v)
 	}
 	for _, e := range s.MatchExpressions {
@@ -36,7 +36,10 @@ func FromAPI(s *v1alpha1.LabelSelector) *metav1.LabelSelector {
 		}
 		out.MatchExpressions = append(out.MatchExpressions, requirement)
 	}
-	return Canonical(out)
+	if len(out.MatchExpressions) > 0 {
+		return Canonical(out)
+	}
+	return out
 }
 
 // Canonical returns the selector with values and expressions sorted and double ones removed, and without empty maps and
