@@ -141,6 +141,8 @@ type compilation struct {
 	findings []v1alpha1.Finding
 	facts    map[snapshot.Fact]bool
 	memo     memo
+	// dns is what opens the cluster's DNS; nil until a tier needs it.
+	dns []flow
 }
 
 func newCompilation(s snapshot.Snapshot, p snapshot.Profile) *compilation {

@@ -41,6 +41,14 @@ func (c *compilation) dnsFlows(tier v1alpha1.ClusterTier) []flow {
 // Service's selector at the target port, the Service's addresses, and the node-local cache, which runs on the host
 // network where only an address matches.
 func (c *compilation) clusterDNS() []flow {
+	// The same for every tier.
+	if c.dns == nil {
+		c.dns = slices.Clip(c.resolveDNS())
+	}
+	return c.dns
+}
+
+func (c *compilation) resolveDNS() []flow {
 	c.read(snapshot.Fact{Kind: snapshot.FactDNS})
 	services := c.findDNS()
 	var flows []flow

@@ -45,7 +45,7 @@ func (c *compilation) policy(tier string, spec networkingv1.NetworkPolicySpec, p
 				v1alpha1.AnnotationPurpose:           purpose,
 				v1alpha1.AnnotationProfileUID:        string(c.profile.UID),
 				v1alpha1.AnnotationProfileGeneration: strconv.FormatInt(c.profile.Generation, 10),
-				v1alpha1.AnnotationSpecHash:          networkpolicy.Hash(spec),
+				v1alpha1.AnnotationSpecHash:          networkpolicy.HashOfCanonical(spec),
 			},
 		},
 		Spec: spec,

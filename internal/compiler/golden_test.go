@@ -73,7 +73,7 @@ func mustBeGolden(t *testing.T, file string, got []byte) {
 	}
 }
 
-func readCluster(t *testing.T, file string) cluster {
+func readCluster(t testing.TB, file string) cluster {
 	t.Helper()
 	c := cluster{random.Cluster{Options: snapshot.DefaultOptions("firebreak-system")}}
 	c.readFile(t, file)
@@ -81,7 +81,7 @@ func readCluster(t *testing.T, file string) cluster {
 }
 
 // readFile adds what a file describes.
-func (c *cluster) readFile(t *testing.T, file string) {
+func (c *cluster) readFile(t testing.TB, file string) {
 	t.Helper()
 	documents := utilyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(readFile(t, file))))
 	for {

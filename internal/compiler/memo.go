@@ -19,9 +19,13 @@ type memo struct {
 	// repeats tells which peers of a list were in it before, by the first of the list.
 	repeats map[*v1alpha1.Peer][]bool
 	// lists holds each list of peers once, by content and by its first peer.
-	lists     map[string]peerList
-	byFirst   map[*networkingv1.NetworkPolicyPeer]peerList
-	byPort    map[*v1alpha1.Port]map[int]portList
+	lists   map[string]peerList
+	byFirst map[*networkingv1.NetworkPolicyPeer]peerList
+	byPort  map[portsAt]portList
+	// keys is what peersKey says of lists, by their first peer.
+	keys map[peersAt]string
+	// tiers is the peers of a tier as another sees them.
+	tiers     map[[2]string]peerSet
 	endpoints map[types.NamespacedName]endpoints
 	// size is what all resolutions take, in bytes.
 	size int
@@ -41,6 +45,17 @@ type peerList struct {
 	size int
 }
 
+// portsAt is a list of ports, and peersAt one of peers, by where it is in memory.
+type portsAt struct {
+	first  *v1alpha1.Port
+	length int
+}
+
+type peersAt struct {
+	first  *networkingv1.NetworkPolicyPeer
+	length int
+}
+
 // portList is ports as a key, equal for lists that mean the same, and in words.
 type portList struct{ key, text string }
 
@@ -48,7 +63,8 @@ func newMemo() memo {
 	return memo{
 		places: map[string]*resolution{}, resolutions: map[string]*resolution{}, repeats: map[*v1alpha1.Peer][]bool{},
 		endpoints: map[types.NamespacedName]endpoints{},
-		lists:     map[string]peerList{}, byFirst: map[*networkingv1.NetworkPolicyPeer]peerList{}, byPort: map[*v1alpha1.Port]map[int]portList{},
+		lists:     map[string]peerList{}, byFirst: map[*networkingv1.NetworkPolicyPeer]peerList{}, byPort: map[portsAt]portList{},
+		keys: map[peersAt]string{}, tiers: map[[2]string]peerSet{},
 	}
 }
 
@@ -121,6 +137,9 @@ func (m *memo) repeated(peers []v1alpha1.Peer) []bool {
 	if len(peers) == 0 {
 		return nil
 	}
+	if len(peers) == 1 {
+		return []bool{false}
+	}
 	if known, ok := m.repeats[&peers[0]]; ok {
 		return known
 	}
@@ -140,15 +159,25 @@ func (m *memo) ports(ports []v1alpha1.Port) portList {
 	if len(ports) == 0 {
 		return portList{key: portsKey(nil)}
 	}
-	lists := m.byPort[&ports[0]]
-	if lists == nil {
-		lists = map[int]portList{}
-		m.byPort[&ports[0]] = lists
-	}
-	list, ok := lists[len(ports)]
+	these := portsAt{&ports[0], len(ports)}
+	list, ok := m.byPort[these]
 	if !ok {
 		list = portList{key: portsKey(ports), text: describePorts(ports)}
-		lists[len(ports)] = list
+		m.byPort[these] = list
 	}
 	return list
+}
+
+// peersKey is peersKey, found once for each list.
+func (m *memo) peersKey(set peerSet) string {
+	if len(set.peers) == 0 {
+		return ""
+	}
+	these := peersAt{&set.peers[0], len(set.peers)}
+	key, ok := m.keys[these]
+	if !ok {
+		key = peersKey(set)
+		m.keys[these] = key
+	}
+	return key
 }

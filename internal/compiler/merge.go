@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/networkpolicy"
@@ -41,21 +42,24 @@ func (c *compilation) rulesOf(tier v1alpha1.ClusterTier, flows []flow) (rules, e
 // mergeFlows joins the flows of one direction that open the same ports, and then those that open ports to the same
 // peers. It also returns what the rules take, in bytes; they are of no use when that is more than the limit.
 func (c *compilation) mergeFlows(flows []flow, direction networkpolicy.Direction, limit int) ([]rule, int) {
-	var merged []rule
 	size := 0
+	groups := joinGroups(c.groupByPorts(flows, direction))
+	merged := make([]rule, 0, len(groups))
 	place := map[string]int{}
-	for _, g := range joinGroups(c.groupByPorts(flows, direction)) {
+	for _, g := range groups {
 		peers, taken := g.union(limit - size)
 		if size += taken + portSize*len(g.ports); size > limit {
 			return nil, size
 		}
-		// Different peers of a profile may come to the same in the end.
-		key := peersKey(peers)
-		if i, ok := place[key]; ok {
-			merged[i].ports = slices.Concat(merged[i].ports, g.ports)
-			continue
+		if len(groups) > 1 {
+			// Different peers of a profile may come to the same in the end.
+			key := c.memo.peersKey(peers)
+			if i, ok := place[key]; ok {
+				merged[i].ports = slices.Concat(merged[i].ports, g.ports)
+				continue
+			}
+			place[key] = len(merged)
 		}
-		place[key] = len(merged)
 		merged = append(merged, rule{peers, g.ports})
 	}
 	return merged, size
@@ -67,12 +71,17 @@ type group struct {
 	ports    []v1alpha1.Port
 	everyone bool
 	lists    []peerList
-	has      map[int]bool
+}
+
+// member is a list of peers that a group has, by its number.
+type member struct {
+	of   *group
+	list int
 }
 
 func (c *compilation) groupByPorts(flows []flow, direction networkpolicy.Direction) []*group {
 	var out []*group
-	byPorts := map[string]*group{}
+	byPorts, has := map[string]*group{}, map[member]bool{}
 	for _, f := range flows {
 		if f.direction != direction {
 			continue
@@ -80,13 +89,13 @@ func (c *compilation) groupByPorts(flows []flow, direction networkpolicy.Directi
 		key := c.memo.ports(f.ports).key
 		g, ok := byPorts[key]
 		if !ok {
-			g = &group{ports: f.ports, has: map[int]bool{}}
+			g = &group{ports: f.ports}
 			byPorts[key] = g
 			out = append(out, g)
 		}
 		g.everyone = g.everyone || f.peers.everyone
-		if list := c.memo.intern(f.peers.peers); !g.has[list.id] {
-			g.has[list.id] = true
+		if list := c.memo.intern(f.peers.peers); !has[member{g, list.id}] {
+			has[member{g, list.id}] = true
 			g.lists = append(g.lists, list)
 		}
 	}
@@ -95,6 +104,9 @@ func (c *compilation) groupByPorts(flows []flow, direction networkpolicy.Directi
 
 // joinGroups joins groups of the same lists.
 func joinGroups(groups []*group) []*group {
+	if len(groups) < 2 {
+		return groups
+	}
 	var out []*group
 	byLists := map[string]*group{}
 	for _, g := range groups {
@@ -162,16 +174,33 @@ func peerKey(peer networkingv1.NetworkPolicyPeer) string {
 	return networkpolicy.Key(peer)
 }
 
-// portsKey and peersKey are equal for lists that mean the same. They are whole texts, not hashes: a collision would join
-// rules that have nothing to do with each other.
+// portsKey is equal for lists that mean the same. It is a whole text, not a hash: a collision would join rules that have nothing
+// to do with each other.
 func portsKey(ports []v1alpha1.Port) string {
-	return networkpolicy.Key(networkpolicy.Canonical(networkingv1.NetworkPolicySpec{
-		Ingress: []networkingv1.NetworkPolicyIngressRule{{Ports: policyPorts(ports)}},
-	}))
+	if len(ports) == 1 {
+		return portKey(ports[0])
+	}
+	keys := make([]string, 0, len(ports))
+	for _, p := range ports {
+		keys = append(keys, portKey(p))
+	}
+	slices.Sort(keys)
+	return strings.Join(slices.Compact(keys), ",")
 }
 
-func peersKey(set peerSet) string {
-	return networkpolicy.Key(networkpolicy.Canonical(networkingv1.NetworkPolicySpec{
-		Ingress: []networkingv1.NetworkPolicyIngressRule{{From: set.peers}},
-	}))
+// portKey is equal for ports that mean the same: a range of one port is that port. Names stand in quotation marks.
+func portKey(p v1alpha1.Port) string {
+	text := append(make([]byte, 0, 24), p.Protocol...)
+	if p.Port.Type == intstr.String {
+		text = strconv.AppendQuote(text, p.Port.StrVal)
+	} else {
+		text = strconv.AppendInt(append(text, ' '), int64(p.Port.IntVal), 10)
+	}
+	if p.EndPort != nil && *p.EndPort != p.Port.IntVal {
+		text = strconv.AppendInt(append(text, '-'), int64(*p.EndPort), 10)
+	}
+	return string(text)
 }
+
+// peersKey is equal for lists that mean the same, and a whole text as well.
+func peersKey(set peerSet) string { return networkpolicy.PeersKey(set.peers) }

@@ -1,7 +1,6 @@
 package compiler
 
 import (
-	"fmt"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -33,7 +32,7 @@ func BearsName(policy string, profile snapshot.ProfileKey) bool {
 // It is unique by construction: neither the tier's name nor the hash has a dot, so the last dot ends the profile's name.
 // The hash makes a changed podSelector a new policy, which can stand before the old one goes. At most 142 characters.
 func policyName(profile snapshot.ProfileKey, tier string, podSelector metav1.LabelSelector) string {
-	return fmt.Sprintf("%s%s-%s", namePrefix(profile), tier, networkpolicy.SelectorHash(podSelector))
+	return namePrefix(profile) + tier + "-" + networkpolicy.SelectorHash(podSelector)
 }
 
 // namePrefix is how the names of a profile's policies begin.

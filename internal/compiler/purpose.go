@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -34,7 +35,7 @@ func tierPurpose(tier v1alpha1.ClusterTier, flows []flow) string {
 
 // sentence says what an entry opens at one end: "metrics: accepts tier web on TCP 8080. Why."
 func sentence(entry v1alpha1.AllowEntry, what, ports string) string {
-	text := fmt.Sprintf("%s: %s on %s.", entry.Name, what, ports)
+	text := entry.Name + ": " + what + " on " + ports + "."
 	if entry.Description != "" {
 		text += " " + endSentence(entry.Description)
 	}
@@ -108,6 +109,9 @@ func describeExcept(except []string) string {
 
 // list joins the members of a set in one order.
 func list(set []string) string {
+	if len(set) == 1 {
+		return set[0]
+	}
 	return strings.Join(slices.Sorted(slices.Values(set)), ", ")
 }
 
@@ -138,9 +142,9 @@ func describeSelector(s *v1alpha1.LabelSelector) string {
 func describePorts(ports []v1alpha1.Port) string {
 	var parts []string
 	for _, p := range ports {
-		text := fmt.Sprintf("%s %s", p.Protocol, p.Port.String())
+		text := string(p.Protocol) + " " + p.Port.String()
 		if p.EndPort != nil {
-			text += fmt.Sprintf("-%d", *p.EndPort)
+			text += "-" + strconv.Itoa(int(*p.EndPort))
 		}
 		parts = append(parts, text)
 	}

@@ -1,8 +1,8 @@
 package compiler
 
 import (
-	"fmt"
 	"net/netip"
+	"strconv"
 
 	networkingv1 "k8s.io/api/networking/v1"
 
@@ -84,7 +84,19 @@ func (c *compilation) resolve(peer v1alpha1.Peer, place string) peerSet {
 	return peerSet{}
 }
 
+// resolveTier returns the pods of a tier, as another of the profile sees them. They are looked up for each connection, and held
+// once.
 func (c *compilation) resolveTier(name string, self v1alpha1.ClusterTier) peerSet {
+	key := [2]string{name, self.Name}
+	set, ok := c.memo.tiers[key]
+	if !ok {
+		set = c.tierPeers(name, self)
+		c.memo.tiers[key] = set
+	}
+	return set
+}
+
+func (c *compilation) tierPeers(name string, self v1alpha1.ClusterTier) peerSet {
 	other, ok := c.profile.Tier(name)
 	if !ok {
 		return peerSet{}
@@ -149,5 +161,5 @@ func parse(list []string) []netip.Prefix {
 
 // place names a peer of an entry as findings and conditions do.
 func place(entry v1alpha1.AllowEntry, end string, index int) string {
-	return fmt.Sprintf("allow[%s].%s[%d]", entry.Name, end, index)
+	return "allow[" + entry.Name + "]." + end + "[" + strconv.Itoa(index) + "]"
 }

@@ -50,10 +50,11 @@ type Profile struct {
 
 // FromSegmentationProfile reads a profile. The result shares nothing with it.
 func FromSegmentationProfile(p *v1alpha1.SegmentationProfile) Profile {
-	p = p.DeepCopy()
+	spec := p.Spec.DeepCopy()
 	out := fromMeta(v1alpha1.KindSegmentationProfile, p.ObjectMeta)
-	out.ProfileSettings = p.Spec.ProfileSettings
-	for _, t := range p.Spec.Tiers {
+	out.ProfileSettings = spec.ProfileSettings
+	out.Tiers = make([]v1alpha1.ClusterTier, 0, len(spec.Tiers))
+	for _, t := range spec.Tiers {
 		out.Tiers = append(out.Tiers, v1alpha1.ClusterTier{Tier: t})
 	}
 	out.applyDefaults()
@@ -62,11 +63,11 @@ func FromSegmentationProfile(p *v1alpha1.SegmentationProfile) Profile {
 
 // FromClusterSegmentationProfile reads a profile. The result shares nothing with it.
 func FromClusterSegmentationProfile(p *v1alpha1.ClusterSegmentationProfile) Profile {
-	p = p.DeepCopy()
+	spec := p.Spec.DeepCopy()
 	out := fromMeta(v1alpha1.KindClusterSegmentationProfile, p.ObjectMeta)
-	out.ProfileSettings = p.Spec.ProfileSettings
-	out.NamespaceSelector = p.Spec.NamespaceSelector
-	out.Tiers = p.Spec.Tiers
+	out.ProfileSettings = spec.ProfileSettings
+	out.NamespaceSelector = spec.NamespaceSelector
+	out.Tiers = spec.Tiers
 	out.applyDefaults()
 	return out
 }
