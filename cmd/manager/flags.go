@@ -26,6 +26,7 @@ type options struct {
 	probeAddress            string
 	metricsAddress          string
 	metricsCertDir          string
+	pprofAddress            string
 	leaderElect             bool
 	leaderElectionNamespace string
 	workers                 int
@@ -44,6 +45,7 @@ func parseFlags(args []string) (options, error) {
 	flags.StringVar(&o.probeAddress, "health-probe-bind-address", ":8081", "`address` of the health probes /healthz and /readyz; 0 turns them off")
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443", "`address` of the Prometheus metrics /metrics, served over HTTPS to whom the API server allows to get them; 0 turns them off")
 	flags.StringVar(&o.metricsCertDir, "metrics-cert-dir", "", "`directory` of the metrics' certificate, tls.crt and tls.key, which are read again when they change; a self-signed one is made in memory when not given")
+	flags.StringVar(&o.pprofAddress, "pprof-bind-address", "0", "`address` of Go's profiles /debug/pprof/, to look into what takes time or memory; whoever reaches it may read them, so bind it to 127.0.0.1; 0 turns them off")
 	flags.BoolVar(&o.leaderElect, "leader-elect", true, "act only while holding the lease, so that several replicas can run")
 	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", own, "`namespace` of the lease")
 	flags.IntVar(&o.workers, "workers", 16, "`number` of namespaces that are worked on at once")

@@ -41,6 +41,7 @@ func TestFlags(t *testing.T) {
 		"the lease lives where Firebreak runs":   {nil, func(o options) any { return o.leaderElectionNamespace }, "firebreak-system"},
 		"by default metrics have a port":         {nil, func(o options) any { return o.metricsAddress }, ":8443"},
 		"and a certificate made in memory":       {nil, func(o options) any { return o.metricsCertDir }, ""},
+		"by default nobody can profile":          {nil, func(o options) any { return o.pprofAddress }, "0"},
 		"the verbosity has one letter":           {[]string{"--v=2"}, func(o options) any { return o.verbosity }, 2},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -89,6 +89,7 @@ func newManager(o options) (ctrl.Manager, error) {
 		Cache:                               cached,
 		Metrics:                             server,
 		HealthProbeBindAddress:              o.probeAddress,
+		PprofBindAddress:                    o.pprofAddress,
 		LeaderElection:                      o.leaderElect,
 		LeaderElectionResourceLockInterface: election.lock,
 		// It names the elector in the metric that says who leads.
