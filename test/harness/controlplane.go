@@ -32,6 +32,9 @@ type Options struct {
 	// name that the harness sets.
 	APIServerFlags map[string]string
 
+	// Durable makes etcd wait until the disk has what it is told, as it does in a cluster. Tests do not need that.
+	Durable bool
+
 	// Outages lets Kill take etcd and kube-apiserver down, and Revive bring them back.
 	Outages bool
 
@@ -142,6 +145,9 @@ func (c *ControlPlane) configure(opts Options) error {
 		return err
 	}
 	c.env.ControlPlane.Etcd = &envtest.Etcd{Path: etcd, Out: etcdLog, Err: etcdLog}
+	if opts.Durable {
+		c.env.ControlPlane.Etcd.Configure().Set("unsafe-no-fsync", "false")
+	}
 	server := c.env.ControlPlane.GetAPIServer()
 	server.Path = apiServer
 	server.Out, server.Err = serverLog, serverLog
