@@ -81,6 +81,14 @@ test-dataplane: controlplane $(ENFORCER) ## Hold what profiles say against packe
 soak: controlplane ## Let things go wrong for SOAK (15m) and more, and print what came of it; SEED=N does it again
 	@go run ./test/soak -for=$(SOAK) $(if $(SEED),-seed=$(SEED))
 
+.PHONY: bench
+bench: controlplane ## Measure cost and scale for docs/performance.md, in about two hours; ONLY=drift,... some of it
+	@go run ./test/bench -write $(if $(ONLY),-only=$(ONLY))
+
+.PHONY: bench-check
+bench-check: controlplane ## Measure cost and scale, and fail where a target is missed; ONLY=drift,... some of it
+	@go run ./test/bench -check $(if $(ONLY),-only=$(ONLY))
+
 .PHONY: fuzz
 fuzz: ## Fuzz each fuzz target for FUZZTIME (30s)
 	@FUZZTIME="$(FUZZTIME)" .ci/fuzz
