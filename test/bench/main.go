@@ -19,6 +19,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
 	"firebreak.dev/firebreak/test/bench/figures"
 )
 
@@ -34,6 +37,8 @@ func main() {
 	write := flag.Bool("write", false, "write what is measured to "+figuresFile+" and "+document)
 	check := flag.Bool("check", false, "fail when a target is missed, or nothing can be concluded about one")
 	flag.Parse()
+	// What is worth telling, errors tell.
+	log.SetLogger(logr.Discard())
 	if err := b.run(ctx, *only, *write, *check); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		stop()
