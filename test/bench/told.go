@@ -24,7 +24,11 @@ func growth(id string, small, large, by float64, of ...rounds.Comparison) figure
 // unsteady says why comparisons conclude nothing; empty when they do.
 func unsteady(all ...rounds.Comparison) string {
 	for _, c := range all {
-		if !c.IsSteady() {
+		switch {
+		case c.IsSteady():
+		case len(c) < rounds.FewestRounds:
+			return fmt.Sprintf("%d of at least %d rounds", len(c), rounds.FewestRounds)
+		default:
 			return fmt.Sprintf("the bare client's rounds spread over %.0f %%", 100*c.Spread())
 		}
 	}

@@ -14,6 +14,9 @@ import (
 // mean anything.
 const MostSpread = 0.15
 
+// FewestRounds is how many rounds it takes to see whether they differ.
+const FewestRounds = 3
+
 // Work does the work of one turn and returns how long each piece of it took, without what prepares it and cleans up.
 type Work func(ctx context.Context) ([]time.Duration, error)
 
@@ -95,8 +98,8 @@ func (c Comparison) Spread() float64 {
 	return (most - least) / float64(c.Bare())
 }
 
-// IsSteady says whether the bare side took about as long in each of at least three rounds: otherwise there is no verdict.
-func (c Comparison) IsSteady() bool { return len(c) >= 3 && c.Spread() <= MostSpread }
+// IsSteady says whether the bare side took about as long in each of at least FewestRounds: otherwise there is no verdict.
+func (c Comparison) IsSteady() bool { return len(c) >= FewestRounds && c.Spread() <= MostSpread }
 
 func (c Comparison) median(of func(Round) float64) float64 {
 	var values []float64
