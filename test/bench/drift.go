@@ -27,6 +27,10 @@ func hole() client.Patch {
 // repairedWithin is how long a hole may stand before something is wrong.
 const repairedWithin = time.Minute
 
+// apart is how long it is waited between two tries, until what the one brought about is over: the event and the status, which are
+// written besides, would hold up the next.
+const apart = 50 * time.Millisecond
+
 // drift is policies that are there all the time, and that somebody opens.
 type drift struct {
 	*rollOut
@@ -145,6 +149,9 @@ func (d *drift) openAll(ctx context.Context) ([]time.Duration, error) {
 	defer events.Stop()
 	var out []time.Duration
 	for range d.times {
+		if err := pause(ctx, apart); err != nil {
+			return out, err
+		}
 		opened := map[types.UID]*networkingv1.NetworkPolicy{}
 		for range d.together {
 			policy := &d.want[d.next]
