@@ -150,14 +150,7 @@ func (b *bench) image(ctx context.Context) ([]figures.Figure, error) {
 // policies yet.
 func (b *bench) starts(ctx context.Context) (out []figures.Figure, err error) {
 	b.say("Starting with one namespace")
-	err = b.at(ctx, placeOptions{}, func(ctx context.Context, p *place) error {
-		r, err := p.newRollOut(ctx, 1)
-		if err != nil {
-			return err
-		}
-		if _, err := r.newDrift(ctx, 0, 0); err != nil {
-			return err
-		}
+	err = b.standing(ctx, placeOptions{}, 1, func(ctx context.Context, r *rollOut) error {
 		var beyond, all []time.Duration
 		for range 2 * b.rounds {
 			sync, err := r.bySync(ctx)

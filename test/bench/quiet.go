@@ -95,23 +95,16 @@ func pause(ctx context.Context, d time.Duration) error {
 func (b *bench) rest(ctx context.Context) (out []figures.Figure, err error) {
 	size, lasts := b.of(5000), b.during(10*time.Minute)
 	b.say("Resting in %d namespaces for %s", size, lasts)
-	err = b.at(ctx, placeOptions{counted: true}, func(ctx context.Context, p *place) error {
-		r, err := p.newRollOut(ctx, size)
-		if err != nil {
-			return err
-		}
-		if _, err := r.newDrift(ctx, 0, 0); err != nil {
-			return err
-		}
+	err = b.standing(ctx, placeOptions{counted: true}, size, func(ctx context.Context, r *rollOut) error {
 		w, err := r.whileLeft(ctx, lasts, func(context.Context) error { return nil })
 		if err != nil {
 			return err
 		}
-		asked, err := p.asked(w.from, w.to, isRequest)
+		asked, err := r.asked(w.from, w.to, isRequest)
 		if err != nil {
 			return err
 		}
-		written, err := p.asked(w.started, w.to, isWrite)
+		written, err := r.asked(w.started, w.to, isWrite)
 		if err != nil {
 			return err
 		}
@@ -132,14 +125,7 @@ const changesASecond = 100
 func (b *bench) churn(ctx context.Context) (out []figures.Figure, err error) {
 	size, lasts := b.of(500), b.during(5*time.Minute)
 	b.say("Letting pods of %d namespaces come and go for %s", size, lasts)
-	err = b.at(ctx, placeOptions{counted: true}, func(ctx context.Context, p *place) error {
-		r, err := p.newRollOut(ctx, size)
-		if err != nil {
-			return err
-		}
-		if _, err := r.newDrift(ctx, 0, 0); err != nil {
-			return err
-		}
+	err = b.standing(ctx, placeOptions{counted: true}, size, func(ctx context.Context, r *rollOut) error {
 		pods, err := r.newPods(6 * size)
 		if err != nil {
 			return err
@@ -155,7 +141,7 @@ func (b *bench) churn(ctx context.Context) (out []figures.Figure, err error) {
 		if err != nil {
 			return err
 		}
-		out, err = p.churned(w, made, fmt.Sprintf("%d pods in %d namespaces", len(pods.all), size))
+		out, err = r.churned(w, made, fmt.Sprintf("%d pods in %d namespaces", len(pods.all), size))
 		return err
 	})
 	return out, err

@@ -21,14 +21,7 @@ import (
 func (b *bench) restarts(ctx context.Context) (out []figures.Figure, err error) {
 	size := b.of(5000)
 	b.say("Starting again in %d namespaces", size)
-	err = b.at(ctx, placeOptions{}, func(ctx context.Context, p *place) error {
-		r, err := p.newRollOut(ctx, size)
-		if err != nil {
-			return err
-		}
-		if _, err := r.newDrift(ctx, 0, 0); err != nil {
-			return err
-		}
+	err = b.standing(ctx, placeOptions{}, size, func(ctx context.Context, r *rollOut) error {
 		c, err := rounds.Compare(ctx, b.rounds, r.bySync, r.byRestart, b.tell)
 		if err != nil {
 			return err

@@ -99,6 +99,20 @@ func (b *bench) rollOutTo(ctx context.Context, size int) (c rounds.Comparison, s
 	return c, statusRate, err
 }
 
+// standing does something at a place of its own where the profile is rolled out already.
+func (b *bench) standing(ctx context.Context, o placeOptions, size int, do func(context.Context, *rollOut) error) error {
+	return b.at(ctx, o, func(ctx context.Context, p *place) error {
+		r, err := p.newRollOut(ctx, size)
+		if err != nil {
+			return err
+		}
+		if _, err := r.newDrift(ctx, 0, 0); err != nil {
+			return err
+		}
+		return do(ctx, r)
+	})
+}
+
 // newRollOut makes the namespaces, and keeps what the operator writes there.
 func (p *place) newRollOut(ctx context.Context, size int) (*rollOut, error) {
 	r := &rollOut{place: p, policies: filepath.Join(p.dir, fmt.Sprintf("policies-%d.json", size))}
