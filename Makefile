@@ -82,7 +82,7 @@ soak: controlplane ## Let things go wrong for SOAK (15m) and more, and print wha
 	@go run ./test/soak -for=$(SOAK) $(if $(SEED),-seed=$(SEED))
 
 .PHONY: bench
-bench: controlplane ## Measure cost and scale for docs/performance.md, in about two hours; ONLY=drift,... some of it
+bench: controlplane ## Measure cost and scale for docs/performance.md, which takes hours; ONLY=drift,... some of it
 	@go run ./test/bench -write $(if $(ONLY),-only=$(ONLY))
 
 .PHONY: bench-check

@@ -22,7 +22,7 @@ type memo struct {
 	lists   map[string]peerList
 	byFirst map[*networkingv1.NetworkPolicyPeer]peerList
 	byPort  map[portsAt]portList
-	// keys is what peersKey says of lists, by their first peer.
+	// keys is what peersKey says of lists.
 	keys map[peersAt]string
 	// tiers is the peers of a tier as another sees them.
 	tiers     map[[2]string]peerSet
@@ -168,7 +168,7 @@ func (m *memo) ports(ports []v1alpha1.Port) portList {
 	return list
 }
 
-// peersKey is peersKey, found once for each list.
+// peersKey is equal for peers that mean the same: a whole text as well, and found once for each list.
 func (m *memo) peersKey(set peerSet) string {
 	if len(set.peers) == 0 {
 		return ""
@@ -176,7 +176,7 @@ func (m *memo) peersKey(set peerSet) string {
 	these := peersAt{&set.peers[0], len(set.peers)}
 	key, ok := m.keys[these]
 	if !ok {
-		key = peersKey(set)
+		key = networkpolicy.PeersKey(set.peers)
 		m.keys[these] = key
 	}
 	return key

@@ -201,6 +201,3 @@ func portKey(p v1alpha1.Port) string {
 	}
 	return string(text)
 }
-
-// peersKey is equal for lists that mean the same, and a whole text as well.
-func peersKey(set peerSet) string { return networkpolicy.PeersKey(set.peers) }

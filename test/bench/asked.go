@@ -89,28 +89,20 @@ func (p *place) scrape(ctx context.Context, manager *harness.Manager, metric str
 
 // processor returns how many seconds a program has had a core so far.
 func processor(manager *harness.Manager) (float64, error) {
-	stat, err := statOf(manager)
+	process, err := procfs.NewProc(manager.PID())
+	if err != nil {
+		return 0, fmt.Errorf("look at the operator's process: %w", err)
+	}
+	stat, err := process.Stat()
 	return stat.CPUTime(), err
 }
 
 // residents returns how many bytes of memory a program has, and how many it had at most.
 func residents(manager *harness.Manager) (now, most int, err error) {
-	stat, err := statOf(manager)
-	if err != nil {
-		return 0, 0, err
-	}
 	process, err := procfs.NewProc(manager.PID())
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, fmt.Errorf("look at the operator's process: %w", err)
 	}
 	status, err := process.NewStatus()
-	return stat.ResidentMemory(), int(status.VmHWM), err
-}
-
-func statOf(manager *harness.Manager) (procfs.ProcStat, error) {
-	process, err := procfs.NewProc(manager.PID())
-	if err != nil {
-		return procfs.ProcStat{}, fmt.Errorf("look at the operator's process: %w", err)
-	}
-	return process.Stat()
+	return int(status.VmRSS), int(status.VmHWM), err
 }

@@ -34,7 +34,6 @@ const apart = 50 * time.Millisecond
 // drift is policies that are there all the time, and that somebody opens.
 type drift struct {
 	*rollOut
-	profile *v1alpha1.ClusterSegmentationProfile
 	// want is what the policies are to be, in an order in which no two of a namespace follow each other; next is which is
 	// opened next.
 	want []networkingv1.NetworkPolicy
@@ -94,8 +93,7 @@ func (b *bench) driftIn(ctx context.Context, size, times, together int) (c round
 func (r *rollOut) newDrift(ctx context.Context, times, together int) (_ *drift, err error) {
 	d := &drift{rollOut: r, times: times, together: together}
 	err = r.withOperator(ctx, func(ctx context.Context) error {
-		d.profile, _, err = r.create(ctx, profileName, v1alpha1.ModeEnforce)
-		if err != nil {
+		if _, _, err := r.create(ctx, profileName, v1alpha1.ModeEnforce); err != nil {
 			return err
 		}
 		return d.remember(ctx)

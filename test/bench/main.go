@@ -3,7 +3,7 @@
 //
 //	go run ./test/bench [-only roll-out,drift] [-rounds 5] [-write] [-check]
 //
-// All of it takes about two hours. Nothing else should run meanwhile.
+// All of it takes hours. Nothing else should run meanwhile.
 package main
 
 import (
