@@ -102,7 +102,7 @@ func (c *confirmations) selects(p snapshot.Profile, ns snapshot.Namespace) bool 
 	if last.selects == nil {
 		return false
 	}
-	selects, err := selector.Matches(selector.FromAPI(last.selects), ns.Labels)
+	selects, err := selector.MatchesAPI(last.selects, ns.Labels)
 	return selects || err != nil
 }
 

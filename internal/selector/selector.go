@@ -148,12 +148,3 @@ func Compile(s *metav1.LabelSelector) (labels.Selector, error) {
 	}
 	return compiled, nil
 }
-
-// Matches says whether the selector matches an object with these labels. Nil matches nothing.
-func Matches(s *metav1.LabelSelector, objectLabels map[string]string) (bool, error) {
-	compiled, err := Compile(s)
-	if err != nil {
-		return false, err
-	}
-	return compiled.Matches(labels.Set(objectLabels)), nil
-}

@@ -130,7 +130,7 @@ func (p Profile) Selects(ns Namespace) (bool, error) {
 	if p.Key.Kind == v1alpha1.KindSegmentationProfile {
 		return p.Key.Namespace == ns.Name, nil
 	}
-	return selector.Matches(selector.FromAPI(p.NamespaceSelector), ns.Labels)
+	return selector.MatchesAPI(p.NamespaceSelector, ns.Labels)
 }
 
 // TierLivesIn says whether a tier of a profile that selects the namespace lives there.
@@ -138,5 +138,5 @@ func TierLivesIn(tier v1alpha1.ClusterTier, ns Namespace) (bool, error) {
 	if tier.NamespaceSelector == nil {
 		return true, nil
 	}
-	return selector.Matches(selector.FromAPI(tier.NamespaceSelector), ns.Labels)
+	return selector.MatchesAPI(tier.NamespaceSelector, ns.Labels)
 }
