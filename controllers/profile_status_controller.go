@@ -51,6 +51,7 @@ type ProfileStatusReconciler struct {
 	events  *events.Recorder
 	metrics *metrics.Metrics
 	writes  *statusClock
+	queues  *statusQueues
 }
 
 // Reconcile writes the status of one profile where it differs, and guards the deletion of cluster profiles.
@@ -64,6 +65,7 @@ func (r *ProfileStatusReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 			r.ledger.ForgetProfile(key)
 			r.reader.Forget(key)
 			r.writes.forget(key)
+			r.queues.forget(key)
 			r.metrics.Forget(key)
 			return ctrl.Result{}, nil
 		}
@@ -113,6 +115,7 @@ func (r *ProfileStatusReconciler) lacksFinalizer(obj client.Object) bool {
 func (r *ProfileStatusReconciler) write(ctx context.Context, obj client.Object, in report.Input) (ctrl.Result, error) {
 	next, findings := report.StatusAndFindings(in)
 	r.metrics.Reported(in, next, findings)
+	r.queues.foldedIn(in.Profile.Key, time.Since(in.Now))
 	if equality.Semantic.DeepEqual(in.Previous, next) {
 		return ctrl.Result{}, nil
 	}

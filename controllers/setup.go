@@ -32,10 +32,6 @@ import (
 const (
 	firstBackoff = 100 * time.Millisecond
 	maxBackoff   = 15 * time.Second
-	// foldDelay gathers what several namespaces report into one look at a profile.
-	foldDelay = 50 * time.Millisecond
-	// podDelay does the same for pods, of which many come and go at once.
-	podDelay = 500 * time.Millisecond
 	// defaultNodeDelay gathers the changes of nodes: a cluster that grows must not rewrite policies with every node.
 	defaultNodeDelay = 10 * time.Second
 )
@@ -101,7 +97,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	for _, kind := range []v1alpha1.Kind{v1alpha1.KindSegmentationProfile, v1alpha1.KindClusterSegmentationProfile} {
 		r := &ProfileStatusReconciler{
 			kind: kind, client: writer, reader: reader, ledger: record, pods: pods, plugins: plugins, others: others,
-			events: recorder, metrics: meter, writes: newStatusClock(),
+			events: recorder, metrics: meter, writes: newStatusClock(), queues: queues,
 		}
 		if err := r.setup(mgr, o, queues); err != nil {
 			return fmt.Errorf("set up the status controller of %s: %w", kind, err)

@@ -19,7 +19,37 @@ import (
 type statusQueues struct {
 	mu     sync.Mutex
 	byKind map[v1alpha1.Kind]queue
+	// took is how long the last look at a profile took, for those of many namespaces.
+	took map[snapshot.ProfileKey]time.Duration
 }
+
+const (
+	// foldDelay gathers what several namespaces report into one look at a profile.
+	foldDelay = 50 * time.Millisecond
+	// podDelay does the same for pods, of which many come and go at once.
+	podDelay = 500 * time.Millisecond
+	// foldFactor is how many times longer than a look at a profile takes more is gathered for the next one: those looks should
+	// take no more than a tenth of a core from those who write policies. longestFold bounds it, lest a condition be late.
+	foldFactor  = 10
+	longestFold = 500 * time.Millisecond
+)
+
+// foldedIn notes how long a look at a profile took.
+func (s *statusQueues) foldedIn(key snapshot.ProfileKey, took time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if foldFactor*took <= foldDelay {
+		delete(s.took, key)
+		return
+	}
+	if s.took == nil {
+		s.took = map[snapshot.ProfileKey]time.Duration{}
+	}
+	s.took[key] = took
+}
+
+// forget drops a profile that is gone.
+func (s *statusQueues) forget(key snapshot.ProfileKey) { s.foldedIn(key, 0) }
 
 func (s *statusQueues) set(kind v1alpha1.Kind, q queue) {
 	s.mu.Lock()
@@ -32,10 +62,10 @@ func (s *statusQueues) set(kind v1alpha1.Kind, q queue) {
 
 func (s *statusQueues) add(key snapshot.ProfileKey, after time.Duration) {
 	s.mu.Lock()
-	q := s.byKind[key.Kind]
+	q, gathered := s.byKind[key.Kind], min(foldFactor*s.took[key], longestFold)
 	s.mu.Unlock()
 	if q != nil {
-		q.AddAfter(requestOf(key), after)
+		q.AddAfter(requestOf(key), max(after, gathered))
 	}
 }
 

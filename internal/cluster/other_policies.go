@@ -21,7 +21,9 @@ type OtherPolicies struct {
 	// definitionsListed: which kinds the API server has is known.
 	definitionsListed bool
 	// kinds are those that the API server has.
-	kinds    map[schema.GroupResource]*policyObjects
+	kinds map[schema.GroupResource]*policyObjects
+	// order is the kinds that there may be.
+	order    []enforcement.PolicyKind
 	onChange func(namespace string)
 }
 
@@ -47,7 +49,7 @@ type policyRun struct {
 // ceases to be an object of some kind, and with none when that concerns all namespaces, as does what cannot be read; not
 // when only the number of objects changes.
 func NewOtherPolicies(onChange func(namespace string)) *OtherPolicies {
-	return &OtherPolicies{kinds: map[schema.GroupResource]*policyObjects{}, onChange: onChange}
+	return &OtherPolicies{kinds: map[schema.GroupResource]*policyObjects{}, order: enforcement.OtherPolicyKinds(), onChange: onChange}
 }
 
 // In returns what is known of objects that may decide about connections of a namespace. Before everything has been listed,
@@ -57,7 +59,7 @@ func (o *OtherPolicies) In(namespace string) enforcement.OtherPolicyUse {
 	defer o.mu.Unlock()
 	unread := o.unread()
 	use := enforcement.OtherPolicyUse{Known: unread.Empty(), Unread: unread}
-	for _, kind := range enforcement.OtherPolicyKinds() {
+	for _, kind := range o.order {
 		objects, ok := o.kinds[kind.Resource]
 		if !ok {
 			continue
@@ -79,7 +81,7 @@ func (o *OtherPolicies) unread() schema.GroupResource {
 	if !o.definitionsListed {
 		return definitions().GroupResource()
 	}
-	for _, kind := range enforcement.OtherPolicyKinds() {
+	for _, kind := range o.order {
 		if objects, ok := o.kinds[kind.Resource]; ok && !objects.listed {
 			return kind.Resource
 		}
@@ -149,7 +151,7 @@ func (o *OtherPolicies) end(kind schema.GroupResource) {
 
 // endAllBut stops following all kinds but these: they are all that the API server has.
 func (o *OtherPolicies) endAllBut(have map[schema.GroupResource]bool) {
-	for _, kind := range enforcement.OtherPolicyKinds() {
+	for _, kind := range o.order {
 		if !have[kind.Resource] {
 			o.end(kind.Resource)
 		}

@@ -32,6 +32,7 @@ type Reader struct {
 
 	ranges    rangesMemory
 	confirmed confirmations
+	converted conversions
 }
 
 // Namespace returns a namespace, or nil when there is none.
@@ -117,7 +118,7 @@ func (r *Reader) profiles(ctx context.Context, namespace string) ([]snapshot.Pro
 	return out, nil
 }
 
-// ClusterProfiles returns every ClusterSegmentationProfile, without order.
+// ClusterProfiles returns every ClusterSegmentationProfile, without order. They are shared and must not be changed.
 func (r *Reader) ClusterProfiles(ctx context.Context) ([]snapshot.Profile, error) {
 	var list v1alpha1.ClusterSegmentationProfileList
 	if err := r.Cache.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
@@ -125,7 +126,7 @@ func (r *Reader) ClusterProfiles(ctx context.Context) ([]snapshot.Profile, error
 	}
 	out := make([]snapshot.Profile, 0, len(list.Items))
 	for i := range list.Items {
-		out = append(out, fromCluster(&list.Items[i]))
+		out = append(out, r.converted.of(&list.Items[i]))
 	}
 	return out, nil
 }

@@ -9,7 +9,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/util/retry"
 
 	"firebreak.dev/firebreak/test/harness"
 )
@@ -57,11 +61,16 @@ func (p *profiles) while(ctx context.Context, manager *harness.Manager, do func(
 	p.number++
 	done := make(chan error, 1)
 	go func() {
-		done <- p.save(ctx, fmt.Sprintf("profile?seconds=%d", profiled), fmt.Sprintf("cpu-%d.pprof", p.number))
+		// It may be starting, and not serve them yet.
+		done <- retry.OnError(wait.Backoff{Steps: 500, Duration: 10 * time.Millisecond}, isRefused, func() error {
+			return p.save(ctx, fmt.Sprintf("profile?seconds=%d", profiled), fmt.Sprintf("cpu-%d.pprof", p.number))
+		})
 	}()
 	err := do(ctx)
 	return errors.Join(err, <-done, p.save(ctx, "allocs", fmt.Sprintf("allocs-%d.pprof", p.number)), manager.Failure())
 }
+
+func isRefused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
 
 // save asks for a profile.
 func (p *profiles) save(ctx context.Context, profile, file string) (err error) {

@@ -49,7 +49,11 @@ func (r *rollOut) byRestart(ctx context.Context) (took []time.Duration, err erro
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, manager.Stop()) }()
-	examined, err := r.untilExamined(ctx, manager, len(r.namespaces))
+	var examined time.Time
+	err = r.shown.while(ctx, manager, func(ctx context.Context) error {
+		examined, err = r.untilExamined(ctx, manager, len(r.namespaces))
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
