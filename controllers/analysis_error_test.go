@@ -20,7 +20,7 @@ func TestWhatWasFoundDoesNotOutliveAPolicyThatCannotBeRead(t *testing.T) {
 	r := newAnalysis(&cluster.Reader{Cache: c, Live: c, Pods: pods, Options: snapshot.DefaultOptions("firebreak-system")}, record)
 	judge := func() (analyzer.Judgement, error) {
 		_, err := r.Reconcile(ctx, requestOf(snapshot.ProfileKey{Name: "shop"}))
-		return record.Judgements(shop())["shop"], err
+		return *record.Judgements(shop())["shop"], err
 	}
 	if j, err := judge(); err != nil || j.UID != "u" || j.Undecided != "" {
 		t.Fatalf("at first the judgement is %+v, %v", j, err)

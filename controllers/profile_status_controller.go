@@ -199,21 +199,19 @@ func (r *ProfileStatusReconciler) gather(ctx context.Context, obj client.Object)
 		return in, err
 	}
 	outcomes, judgements := r.ledger.Of(profile.Key), r.ledger.Judgements(profile.Key)
-	selected := map[string]bool{}
+	selected := make(map[string]bool, len(outcomes))
+	in.Namespaces = make([]report.NamespaceFacts, 0, len(outcomes))
 	for _, ns := range namespaces {
 		matches, err := profile.Selects(ns)
 		if err != nil || !matches || ns.Terminating {
 			continue
 		}
-		facts := report.NamespaceFacts{Namespace: ns, Protected: r.reader.Options.Protected(ns.Name), Pods: r.pods.Classes(ns.Name), OtherPolicies: r.others.In(ns.Name)}
-		if outcome, ok := outcomes[ns.Name]; ok {
-			facts.Outcome = &outcome
-		}
-		if judgement, ok := judgements[ns.Name]; ok {
-			facts.Judgement = &judgement
-		}
-		selected[ns.Name] = !facts.Protected
-		in.Namespaces = append(in.Namespaces, facts)
+		protected := r.reader.Options.Protected(ns.Name)
+		selected[ns.Name] = !protected
+		in.Namespaces = append(in.Namespaces, report.NamespaceFacts{
+			Namespace: ns, Protected: protected, Pods: r.pods.Classes(ns.Name), OtherPolicies: r.others.In(ns.Name),
+			Outcome: outcomes[ns.Name], Judgement: judgements[ns.Name],
+		})
 	}
 	for _, name := range slices.Sorted(maps.Keys(outcomes)) {
 		if policies := outcomes[name].Policies; !selected[name] && policies > 0 {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"maps"
 	"reflect"
 
 	"firebreak.dev/firebreak/internal/analyzer"
@@ -17,11 +18,11 @@ func (l *Ledger) Judge(namespace string, judgements []analyzer.Judgement) {
 		judged[j.Profile] = true
 		byNamespace, ok := l.judgements[j.Profile]
 		if !ok {
-			byNamespace = map[string]analyzer.Judgement{}
+			byNamespace = map[string]*analyzer.Judgement{}
 			l.judgements[j.Profile] = byNamespace
 		}
-		if before, had := byNamespace[namespace]; !had || !reflect.DeepEqual(before, j) {
-			byNamespace[namespace] = j
+		if before, had := byNamespace[namespace]; !had || !reflect.DeepEqual(*before, j) {
+			byNamespace[namespace] = &j
 			concerned = append(concerned, j.Profile)
 		}
 	}
@@ -37,13 +38,9 @@ func (l *Ledger) Judge(namespace string, judgements []analyzer.Judgement) {
 	}
 }
 
-// Judgements returns a copy of what was found about a profile, by namespace.
-func (l *Ledger) Judgements(profile snapshot.ProfileKey) map[string]analyzer.Judgement {
+// Judgements returns what was found about a profile, by namespace, at one moment. It is shared and must not be changed.
+func (l *Ledger) Judgements(profile snapshot.ProfileKey) map[string]*analyzer.Judgement {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	out := make(map[string]analyzer.Judgement, len(l.judgements[profile]))
-	for namespace, j := range l.judgements[profile] {
-		out[namespace] = j
-	}
-	return out
+	return maps.Clone(l.judgements[profile])
 }

@@ -3,6 +3,7 @@
 package ledger
 
 import (
+	"maps"
 	"reflect"
 	"sync"
 
@@ -14,9 +15,9 @@ import (
 // Ledger is safe for concurrent use.
 type Ledger struct {
 	mu      sync.Mutex
-	entries map[snapshot.ProfileKey]map[string]report.Outcome
+	entries map[snapshot.ProfileKey]map[string]*report.Outcome
 	// judgements are kept by namespace, like entries, but come later.
-	judgements map[snapshot.ProfileKey]map[string]analyzer.Judgement
+	judgements map[snapshot.ProfileKey]map[string]*analyzer.Judgement
 	drift      map[snapshot.ProfileKey]*driftCount
 	notify     func(snapshot.ProfileKey)
 }
@@ -24,8 +25,8 @@ type Ledger struct {
 // New returns an empty ledger. Notify is called, outside any lock, with each profile of which something changed.
 func New(notify func(snapshot.ProfileKey)) *Ledger {
 	return &Ledger{
-		entries:    map[snapshot.ProfileKey]map[string]report.Outcome{},
-		judgements: map[snapshot.ProfileKey]map[string]analyzer.Judgement{},
+		entries:    map[snapshot.ProfileKey]map[string]*report.Outcome{},
+		judgements: map[snapshot.ProfileKey]map[string]*analyzer.Judgement{},
 		drift:      map[snapshot.ProfileKey]*driftCount{},
 		notify:     notify,
 	}
@@ -49,13 +50,13 @@ func (l *Ledger) record(profile snapshot.ProfileKey, namespace string, entry rep
 	l.mu.Lock()
 	byNamespace, ok := l.entries[profile]
 	if !ok {
-		byNamespace = map[string]report.Outcome{}
+		byNamespace = map[string]*report.Outcome{}
 		l.entries[profile] = byNamespace
 	}
 	before, had := byNamespace[namespace]
-	changed := !had || !stands(before) && !reflect.DeepEqual(before, entry)
+	changed := !had || !stands(*before) && !reflect.DeepEqual(*before, entry)
 	if changed {
-		byNamespace[namespace] = entry
+		byNamespace[namespace] = &entry
 	}
 	l.mu.Unlock()
 	if changed {
@@ -100,15 +101,11 @@ func (l *Ledger) ForgetProfile(profile snapshot.ProfileKey) {
 	delete(l.drift, profile)
 }
 
-// Of returns a copy of what is known of a profile, by namespace.
-func (l *Ledger) Of(profile snapshot.ProfileKey) map[string]report.Outcome {
+// Of returns what is known of a profile, by namespace, at one moment. The outcomes are shared and must not be changed.
+func (l *Ledger) Of(profile snapshot.ProfileKey) map[string]*report.Outcome {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	out := make(map[string]report.Outcome, len(l.entries[profile]))
-	for namespace, entry := range l.entries[profile] {
-		out[namespace] = entry
-	}
-	return out
+	return maps.Clone(l.entries[profile])
 }
 
 // Namespaces lists the namespaces in which something is known of a profile, without order.

@@ -97,7 +97,7 @@ func TestWhatIsKnownOfAProfile(t *testing.T) {
 	l.Record(key("b"), "one", report.Outcome{Policies: 9})
 	copied := l.Of(key("a"))
 	delete(copied, "one")
-	if want := map[string]report.Outcome{"one": {Policies: 1}, "two": {Policies: 2}}; !reflect.DeepEqual(l.Of(key("a")), want) {
+	if want := map[string]*report.Outcome{"one": {Policies: 1}, "two": {Policies: 2}}; !reflect.DeepEqual(l.Of(key("a")), want) {
 		t.Errorf("got %v, want %v", l.Of(key("a")), want)
 	}
 	if got := l.Namespaces(key("a")); !slices.Equal(slices.Sorted(slices.Values(got)), []string{"one", "two"}) {
