@@ -34,15 +34,17 @@ const (
 // a preview would change. It reads caches and writes nothing but the ledger, and nothing that is enforced waits for it.
 type AnalysisReconciler struct {
 	reader *cluster.Reader
-	ledger *ledger.Ledger
-	places *placeCache
-	reach  *reachIndex
-	wakes  *analysisQueue
+	// compiler is the same for all controllers.
+	compiler *compiler.Compiler
+	ledger   *ledger.Ledger
+	places   *placeCache
+	reach    *reachIndex
+	wakes    *analysisQueue
 }
 
-func newAnalysis(reader *cluster.Reader, record *ledger.Ledger) *AnalysisReconciler {
+func newAnalysis(reader *cluster.Reader, shared *compiler.Compiler, record *ledger.Ledger) *AnalysisReconciler {
 	return &AnalysisReconciler{
-		reader: reader, ledger: record, places: newPlaceCache(reader), reach: newReachIndex(), wakes: &analysisQueue{},
+		reader: reader, compiler: shared, ledger: record, places: newPlaceCache(reader), reach: newReachIndex(), wakes: &analysisQueue{},
 	}
 }
 
@@ -90,7 +92,7 @@ func (r *AnalysisReconciler) judge(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	outputs := slices.DeleteFunc(compiler.Compile(s), func(o compiler.Output) bool { return !o.Selected })
+	outputs := slices.DeleteFunc(r.compiler.Compile(s), func(o compiler.Output) bool { return !o.Selected })
 	if len(outputs) == 0 {
 		r.forget(name)
 		return nil

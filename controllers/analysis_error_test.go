@@ -10,6 +10,7 @@ import (
 
 	"firebreak.dev/firebreak/internal/analyzer"
 	"firebreak.dev/firebreak/internal/cluster"
+	"firebreak.dev/firebreak/internal/compiler"
 	"firebreak.dev/firebreak/internal/ledger"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
@@ -17,7 +18,7 @@ import (
 func TestWhatWasFoundDoesNotOutliveAPolicyThatCannotBeRead(t *testing.T) {
 	ctx := context.Background()
 	c, record, pods := newCluster(t), ledger.New(func(snapshot.ProfileKey) {}), listedPods(t)
-	r := newAnalysis(&cluster.Reader{Cache: c, Live: c, Pods: pods, Options: snapshot.DefaultOptions("firebreak-system")}, record)
+	r := newAnalysis(&cluster.Reader{Cache: c, Live: c, Pods: pods, Options: snapshot.DefaultOptions("firebreak-system")}, &compiler.Compiler{}, record)
 	judge := func() (analyzer.Judgement, error) {
 		_, err := r.Reconcile(ctx, requestOf(snapshot.ProfileKey{Name: "shop"}))
 		return *record.Judgements(shop())["shop"], err

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"firebreak.dev/firebreak/internal/cluster"
+	"firebreak.dev/firebreak/internal/compiler"
 	"firebreak.dev/firebreak/internal/ledger"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
@@ -47,7 +48,7 @@ func TestNamespacesReconciledBeforeTheAnalysisRanAreJudged(t *testing.T) {
 func TestWhatOthersDoIsJudgedBeforeARollOut(t *testing.T) {
 	q := priorityqueue.New[ctrl.Request]("urgent")
 	defer q.ShutDown()
-	r := newAnalysis(&cluster.Reader{Cache: newCluster(t), Pods: listedPods(t)}, ledger.New(func(snapshot.ProfileKey) {}))
+	r := newAnalysis(&cluster.Reader{Cache: newCluster(t), Pods: listedPods(t)}, &compiler.Compiler{}, ledger.New(func(snapshot.ProfileKey) {}))
 	r.wakes.set(q)
 	for _, namespace := range []string{"a", "b", "c"} {
 		r.wakes.reconciled(namespace)

@@ -39,16 +39,18 @@ const (
 
 // NamespaceReconciler keeps the NetworkPolicies of one namespace as all profiles together want them.
 type NamespaceReconciler struct {
-	client  client.Client
-	reader  *cluster.Reader
-	ledger  *ledger.Ledger
-	events  *events.Recorder
-	metrics *metrics.Metrics
-	writes  *ownWrites
-	facts   *factIndex
-	graves  *tombstones
-	pace    *pace
-	fights  *contention
+	client client.Client
+	reader *cluster.Reader
+	// compiler is the same for all controllers.
+	compiler *compiler.Compiler
+	ledger   *ledger.Ledger
+	events   *events.Recorder
+	metrics  *metrics.Metrics
+	writes   *ownWrites
+	facts    *factIndex
+	graves   *tombstones
+	pace     *pace
+	fights   *contention
 	// analysis judges each namespace after it was reconciled.
 	analysis *analysisQueue
 }
@@ -112,7 +114,7 @@ func (r *NamespaceReconciler) compile(ctx context.Context, ns snapshot.Namespace
 	if err != nil {
 		return w, err
 	}
-	w.outputs = compiler.Compile(w.Snapshot)
+	w.outputs = r.compiler.Compile(w.Snapshot)
 	r.keepFacts(ns.Name, w.outputs)
 	w.outputs = append(w.outputs, r.reader.Gone(ctx, w.Snapshot, r.graves.of, w.doubts)...)
 	return w, nil

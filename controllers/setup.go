@@ -22,6 +22,7 @@ import (
 
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/cluster"
+	"firebreak.dev/firebreak/internal/compiler"
 	"firebreak.dev/firebreak/internal/events"
 	"firebreak.dev/firebreak/internal/leadership"
 	"firebreak.dev/firebreak/internal/ledger"
@@ -62,7 +63,8 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	queues := &statusQueues{}
 	addresses := &podAddressQueue{}
 	record := ledger.New(queues.onOutcome)
-	analysis := newAnalysis(reader, record)
+	shared := &compiler.Compiler{}
+	analysis := newAnalysis(reader, shared, record)
 	pods, err := watchPods(mgr, cluster.PodEvents{
 		Counts: func(namespace string) {
 			queues.onPods(namespace, reader)
@@ -96,7 +98,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	}
 	for _, kind := range []v1alpha1.Kind{v1alpha1.KindSegmentationProfile, v1alpha1.KindClusterSegmentationProfile} {
 		r := &ProfileStatusReconciler{
-			kind: kind, client: writer, reader: reader, ledger: record, pods: pods, plugins: plugins, others: others,
+			kind: kind, client: writer, reader: reader, compiler: shared, ledger: record, pods: pods, plugins: plugins, others: others,
 			events: recorder, metrics: meter, writes: newStatusClock(), queues: queues,
 		}
 		if err := r.setup(mgr, o, queues); err != nil {
@@ -104,7 +106,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		}
 	}
 	r := &NamespaceReconciler{
-		client: writer, reader: reader, ledger: record, events: recorder, metrics: meter, writes: newOwnWrites(),
+		client: writer, reader: reader, compiler: shared, ledger: record, events: recorder, metrics: meter, writes: newOwnWrites(),
 		facts: newFactIndex(), graves: newTombstones(), pace: newPace(o.MaxWritesPerSecond), fights: newContention(o.Contention),
 		analysis: analysis.wakes,
 	}

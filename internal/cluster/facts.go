@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -63,6 +64,8 @@ func (l *factLoader) loadDNS(ctx context.Context) error {
 		if err := l.reader.Cache.List(ctx, &list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
 			return fmt.Errorf("list services of %s: %w", namespace, err)
 		}
+		// The cache lists in no order, and equal facts should look equal.
+		slices.SortFunc(list.Items, func(a, b corev1.Service) int { return strings.Compare(a.Name, b.Name) })
 		for i := range list.Items {
 			l.add(list.Items[i])
 		}
@@ -100,6 +103,7 @@ func (l *factLoader) addEndpoints(ctx context.Context, service types.NamespacedN
 	if !l.reader.Pods.Synced() {
 		return fmt.Errorf("tell pods among the endpoints of service %s: pods are not listed yet: %w", service, ErrStale)
 	}
+	slices.SortFunc(list.Items, func(a, b discoveryv1.EndpointSlice) int { return strings.Compare(a.Name, b.Name) })
 	l.facts.EndpointSlices = append(l.facts.EndpointSlices, list.Items...)
 	if l.facts.PodAddresses == nil {
 		l.facts.PodAddresses = map[netip.Addr]bool{}

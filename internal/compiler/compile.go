@@ -1,15 +1,9 @@
 package compiler
 
 import (
-	"errors"
-	"maps"
-	"slices"
-	"strings"
-
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
-	"firebreak.dev/firebreak/internal/finding"
 	"firebreak.dev/firebreak/internal/snapshot"
 	"firebreak.dev/firebreak/internal/validation"
 )
@@ -61,50 +55,57 @@ func Compile(s snapshot.Snapshot) []Output {
 }
 
 func compileProfile(s snapshot.Snapshot, p snapshot.Profile) Output {
+	out, lives := decide(s, p, func() bool { return isValid(p) })
+	if lives == nil {
+		return out
+	}
+	return newCompilation(s, p, lives).output(out)
+}
+
+// decide says what a profile wants of its policies in the snapshot's namespace and, where that is to be compiled, which of its
+// tiers live there, in the order of tiers; nil where it is not.
+func decide(s snapshot.Snapshot, p snapshot.Profile, valid func() bool) (Output, []bool) {
 	out := Output{Profile: p}
 	selects, err := p.Selects(s.Namespace)
 	if err != nil {
 		out.Disposition = Freeze
-		return out
+		return out, nil
 	}
 	out.Protected = selects && s.Options.Protected(s.Namespace.Name)
 	out.Selected = selects && !out.Protected
-	out.Disposition = dispose(p, out.Selected, out.Protected)
 	if s.Options.PreviewOnly {
-		out.Disposition = lookOnly(p, out)
+		out.Disposition = lookOnly(p, out, valid)
+	} else {
+		out.Disposition = dispose(p, out, valid)
 	}
 	if out.Disposition != Enforce && out.Disposition != Preview {
-		return out
+		return out, nil
 	}
-	c := newCompilation(s, p)
-	policies, err := c.policies()
-	var tooLarge *tooLargeError
-	switch {
-	case errors.As(err, &tooLarge):
-		// The facts found so far are what made it too large: when one changes, it may no longer be.
-		out.Disposition, out.TooLarge, c.flows = Freeze, tooLarge.message, nil
-		c.find(v1alpha1.CodePolicyTooLarge, tooLarge.place, "%s", tooLarge.message)
-	case err != nil:
-		return Output{Profile: p, Disposition: Freeze, Selected: out.Selected}
+	lives := make([]bool, len(p.Tiers))
+	for i, tier := range p.Tiers {
+		if lives[i], err = snapshot.TierLivesIn(tier, s.Namespace); err != nil {
+			out.Disposition = Freeze
+			return out, nil
+		}
 	}
-	out.Policies, out.Flows, out.Findings = policies, c.flows, finding.Sort(c.findings)
-	out.Facts = slices.SortedFunc(maps.Keys(c.facts), snapshot.Fact.Compare)
-	return out
+	return out, lives
 }
 
+func isValid(p snapshot.Profile) bool { return len(validation.Validate(p)) == 0 }
+
 // dispose says what a profile wants of its policies in a namespace that it selects, or would were it not protected.
-func dispose(p snapshot.Profile, selected, protected bool) Disposition {
+func dispose(p snapshot.Profile, out Output, valid func() bool) Disposition {
 	switch {
 	case p.Orphaning || p.Unguarded:
 		return Freeze
 	case p.Deleting:
 		return Parting(p)
-	case protected:
+	case out.Protected:
 		return Remove
-	case len(validation.Validate(p)) > 0:
+	case !valid():
 		// Also when the namespace is not selected: an invalid spec takes nothing away.
 		return Freeze
-	case !selected:
+	case !out.Selected:
 		return Remove
 	case p.Mode == v1alpha1.ModePreview:
 		return Preview
@@ -114,10 +115,10 @@ func dispose(p snapshot.Profile, selected, protected bool) Disposition {
 
 // lookOnly says what a profile may want where nothing is written: what it would enforce is previewed, all else stays as
 // it is.
-func lookOnly(p snapshot.Profile, out Output) Disposition {
+func lookOnly(p snapshot.Profile, out Output, valid func() bool) Disposition {
 	// What guards the deletion of policies is not needed where none is written.
 	p.Unguarded = false
-	switch disposition := dispose(p, out.Selected, out.Protected); disposition {
+	switch disposition := dispose(p, out, valid); disposition {
 	case Enforce, Preview:
 		return Preview
 	default:
@@ -131,69 +132,4 @@ func Parting(p snapshot.Profile) Disposition {
 		return Release
 	}
 	return Remove
-}
-
-// compilation is the work on one profile in one namespace.
-type compilation struct {
-	snapshot snapshot.Snapshot
-	profile  snapshot.Profile
-	flows    []Flow
-	findings []v1alpha1.Finding
-	facts    map[snapshot.Fact]bool
-	memo     memo
-	// dns is what opens the cluster's DNS; nil until a tier needs it.
-	dns []flow
-}
-
-func newCompilation(s snapshot.Snapshot, p snapshot.Profile) *compilation {
-	return &compilation{snapshot: s, profile: p, facts: map[snapshot.Fact]bool{}, memo: newMemo()}
-}
-
-func (c *compilation) policies() ([]networkingv1.NetworkPolicy, error) {
-	var policies []networkingv1.NetworkPolicy
-	size := 0
-	for _, tier := range c.profile.Tiers {
-		lives, err := snapshot.TierLivesIn(tier, c.snapshot.Namespace)
-		if err != nil {
-			return nil, err
-		}
-		if !lives {
-			continue
-		}
-		flows, err := c.tierFlows(tier)
-		if err != nil {
-			return nil, err
-		}
-		rules, err := c.rulesOf(tier, flows)
-		if err != nil {
-			return nil, err
-		}
-		if size += rules.size; size > validation.MaxProfileSize {
-			return nil, profileTooLarge()
-		}
-		policy := c.tierPolicy(tier, rules, flows)
-		c.checkSize(tier, policy, flows)
-		policies = append(policies, policy)
-		for _, f := range flows {
-			c.flows = append(c.flows, Flow{tier.Name, f.entry, f.direction, f.peers.peers, f.ports, f.declared})
-		}
-	}
-	if c.profile.Isolation == v1alpha1.IsolationNamespace {
-		policies = append(policies, c.defaultDeny())
-	}
-	slices.SortFunc(policies, func(a, b networkingv1.NetworkPolicy) int { return strings.Compare(a.Name, b.Name) })
-	return policies, nil
-}
-
-// read notes that the outcome depends on a fact.
-func (c *compilation) read(fact snapshot.Fact) { c.facts[fact] = true }
-
-func (c *compilation) find(code v1alpha1.FindingCode, place, format string, args ...any) {
-	// Without a namespace: most of what the compiler finds follows from the profile and the cluster, and holds in every one.
-	c.findings = append(c.findings, finding.New(code, "", place, format, args...))
-}
-
-// findHere notes a finding that may not hold in other namespaces.
-func (c *compilation) findHere(code v1alpha1.FindingCode, place, format string, args ...any) {
-	c.findings = append(c.findings, finding.New(code, c.snapshot.Namespace.Name, place, format, args...))
 }

@@ -59,9 +59,9 @@ func (c *compilation) resolveDNS() []flow {
 		c.find(v1alpha1.CodeDNSNotFound, "dns", "No DNS Service was found, so the usual pods (k8s-app=kube-dns in kube-system, port 53) are assumed; say where it is with --dns-service.")
 		flows = append(flows, usualDNS())
 	}
-	if len(c.snapshot.Options.NodeLocalDNS) > 0 {
+	if len(c.options.NodeLocalDNS) > 0 {
 		flows = append(flows, flow{
-			direction: networkpolicy.Egress, peers: hosts(c.snapshot.Options.NodeLocalDNS), ports: dnsPorts(intstr.FromInt32(dnsPort)),
+			direction: networkpolicy.Egress, peers: hosts(c.options.NodeLocalDNS), ports: dnsPorts(intstr.FromInt32(dnsPort)),
 		})
 	}
 	flows[0].purpose = "DNS: connects to the cluster's DNS."
@@ -71,14 +71,14 @@ func (c *compilation) resolveDNS() []flow {
 // findDNS returns the Services that are the cluster's DNS: those that the operator was told, else kube-system/kube-dns,
 // else the Services of kube-system labelled k8s-app=kube-dns, else OpenShift's openshift-dns/dns-default. Sorted.
 func (c *compilation) findDNS() []corev1.Service {
-	if told := c.snapshot.Options.DNSServices; len(told) > 0 {
+	if told := c.options.DNSServices; len(told) > 0 {
 		return c.toldDNS(told)
 	}
 	if found := c.servicesNamed(types.NamespacedName{Namespace: metav1.NamespaceSystem, Name: "kube-dns"}); len(found) > 0 {
 		return found
 	}
 	var labelled []corev1.Service
-	for _, s := range c.snapshot.Facts.Services {
+	for _, s := range c.facts.Services {
 		if s.Namespace == metav1.NamespaceSystem && s.Labels["k8s-app"] == "kube-dns" && len(servedDNSPorts(s)) > 0 {
 			labelled = append(labelled, s)
 		}
@@ -105,7 +105,7 @@ func (c *compilation) toldDNS(names []types.NamespacedName) []corev1.Service {
 func (c *compilation) servicesNamed(names ...types.NamespacedName) []corev1.Service {
 	var out []corev1.Service
 	for _, name := range names {
-		for _, s := range c.snapshot.Facts.Services {
+		for _, s := range c.facts.Services {
 			if s.Namespace == name.Namespace && s.Name == name.Name {
 				out = append(out, s)
 			}

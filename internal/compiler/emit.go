@@ -34,7 +34,7 @@ func (c *compilation) policy(tier string, spec networkingv1.NetworkPolicySpec, p
 		TypeMeta: metav1.TypeMeta{APIVersion: networkingv1.SchemeGroupVersion.String(), Kind: "NetworkPolicy"},
 		ObjectMeta: metav1.ObjectMeta{
 			Name:      policyName(key, tier, spec.PodSelector),
-			Namespace: c.snapshot.Namespace.Name,
+			Namespace: c.here.name,
 			Labels: map[string]string{
 				v1alpha1.LabelManagedBy:   v1alpha1.ManagedBy,
 				v1alpha1.LabelProfileKind: string(key.Kind),

@@ -40,17 +40,17 @@ func (c *compilation) endpointsOf(name types.NamespacedName) endpoints {
 	}
 	var out endpoints
 	allowed := map[netip.Addr]bool{}
-	taken, others := snapshot.AddressesOf(name, c.snapshot.Facts.EndpointSlices)
+	taken, others := snapshot.AddressesOf(name, c.facts.EndpointSlices)
 	out.others = others
 	for _, addr := range taken {
 		c.read(snapshot.Fact{Kind: snapshot.FactPodAddress, Name: addr.String()})
-		if c.snapshot.Facts.PodAddresses[addr] {
+		if c.facts.PodAddresses[addr] {
 			out.pods = append(out.pods, addr)
 			continue
 		}
 		allowed[addr] = true
 	}
-	out.groups = groupEndpoints(name, c.snapshot.Facts.EndpointSlices, allowed)
+	out.groups = groupEndpoints(name, c.facts.EndpointSlices, allowed)
 	c.memo.endpoints[name] = out
 	return out
 }

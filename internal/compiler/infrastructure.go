@@ -55,15 +55,15 @@ func isUnresolved(targets []target) bool {
 // resolveNodes returns the addresses of nodes: those of each node, joined where several make up a range exactly, or the
 // ranges that the operator was told when all nodes are meant.
 func (c *compilation) resolveNodes(p v1alpha1.NodesPeer, place string) peerSet {
-	if c.snapshot.Options.NodesByRange(p) {
-		return prefixes(c.snapshot.Options.NodeCIDRs)
+	if c.options.NodesByRange(p) {
+		return prefixes(c.options.NodeCIDRs)
 	}
 	meant, err := selector.Compile(selector.FromAPI(p.NodeSelector))
 	if err != nil {
 		return peerSet{} // validation has refused a selector that cannot be read
 	}
 	var addresses []netip.Prefix
-	for _, node := range c.snapshot.Facts.Nodes {
+	for _, node := range c.facts.Nodes {
 		if p.NodeSelector != nil && !meant.Matches(labels.Set(node.Labels)) {
 			continue
 		}

@@ -12,13 +12,13 @@ import (
 // nothing.
 func (c *compilation) resolveInternet(p v1alpha1.InternetPeer, place string) peerSet {
 	include := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), ipset.GlobalUnicast6()}
-	options := c.snapshot.Options
+	options := c.options
 	if options.AllowNAT64 {
 		include = append(include, netip.MustParsePrefix("64:ff9b::/96"))
 	}
 	exclude := append(ipset.SpecialUse(), parse(p.Except)...)
 	exclude = append(exclude, options.ClusterCIDRs...)
 	exclude = append(exclude, options.NodeCIDRs...)
-	exclude = append(exclude, c.snapshot.Facts.ClusterRanges...)
+	exclude = append(exclude, c.facts.ClusterRanges...)
 	return c.blocks(include, exclude, place)
 }

@@ -310,7 +310,7 @@ func TestTheDNSThatIsFoundIsTheDNSThatIsFollowed(t *testing.T) {
 				c.Facts.Services[i].Labels = nil
 			}
 		}
-		work := newCompilation(c.In(c.Namespaces[0]), snapshot.Profile{})
+		work := newCompilation(c.In(c.Namespaces[0]), snapshot.Profile{}, nil)
 		found := work.findDNS()
 		if len(found) == 0 {
 			t.Errorf("%s: no DNS was found", file)

@@ -37,14 +37,14 @@ func (c *compilation) remoteTier(ref v1alpha1.RemoteTierPeer, ports []v1alpha1.P
 // findRemoteTier returns the tier that a reference names, or why there is none. The rest of the other profile does not
 // matter: neither its mode nor its mistakes change who the tier is.
 func (c *compilation) findRemoteTier(ref v1alpha1.RemoteTierPeer) (v1alpha1.ClusterTier, string) {
-	i := slices.IndexFunc(c.snapshot.Facts.RemoteProfiles, func(p snapshot.Profile) bool {
+	i := slices.IndexFunc(c.facts.RemoteProfiles, func(p snapshot.Profile) bool {
 		return p.Key == snapshot.ProfileKey{Kind: v1alpha1.KindSegmentationProfile, Namespace: ref.Namespace, Name: ref.Profile}
 	})
 	name := ref.Namespace + "/" + ref.Profile
-	if i < 0 || c.snapshot.Facts.RemoteProfiles[i].Deleting {
+	if i < 0 || c.facts.RemoteProfiles[i].Deleting {
 		return v1alpha1.ClusterTier{}, "There is no SegmentationProfile " + name
 	}
-	remote := c.snapshot.Facts.RemoteProfiles[i]
+	remote := c.facts.RemoteProfiles[i]
 	tier, ok := remote.Tier(ref.Tier)
 	if !ok {
 		return tier, "SegmentationProfile " + name + " has no tier " + ref.Tier
@@ -60,7 +60,7 @@ func (c *compilation) findRemoteTier(ref v1alpha1.RemoteTierPeer) (v1alpha1.Clus
 // podsOf returns the pods of one namespace that a selector matches. In the namespace at hand it needs no name.
 func (c *compilation) podsOf(namespace string, pods *metav1.LabelSelector) peerSet {
 	peer := networkingv1.NetworkPolicyPeer{PodSelector: pods}
-	if namespace != c.snapshot.Namespace.Name {
+	if !c.here.is(namespace) {
 		peer.NamespaceSelector = selector.NamespaceNames(namespace)
 	}
 	return peerSet{peers: []networkingv1.NetworkPolicyPeer{peer}}

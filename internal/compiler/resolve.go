@@ -61,7 +61,11 @@ func (c *compilation) resolveDestination(peer v1alpha1.Peer, ports []v1alpha1.Po
 
 // note remembers what a peer is looked up in.
 func (c *compilation) note(peer v1alpha1.Peer) {
-	if fact, ok := snapshot.FactOf(peer, c.snapshot.Namespace.Name, c.snapshot.Options); ok {
+	namespace := ""
+	if peer.Service != nil {
+		namespace = c.serviceNamespace(*peer.Service)
+	}
+	if fact, ok := snapshot.FactOf(peer, namespace, c.options); ok {
 		c.read(fact)
 	}
 }
@@ -107,7 +111,7 @@ func (c *compilation) tierPeers(name string, self v1alpha1.ClusterTier) peerSet 
 		peer.NamespaceSelector = selector.And(
 			selector.FromAPI(c.profile.NamespaceSelector),
 			selector.FromAPI(other.NamespaceSelector),
-			selector.NotNamespaceNames(c.snapshot.Options.ProtectedNamespaces...),
+			selector.NotNamespaceNames(c.options.ProtectedNamespaces...),
 		)
 	}
 	return peerSet{peers: []networkingv1.NetworkPolicyPeer{peer}}

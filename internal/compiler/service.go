@@ -10,13 +10,12 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
-	"firebreak.dev/firebreak/internal/snapshot"
 )
 
 // service returns what is behind a Service: the pods of its selector, or the addresses of its EndpointSlices when it has
 // none. As a destination it is reached on these ports, or on its own target ports when there are none.
 func (c *compilation) service(peer v1alpha1.ServicePeer, ports []v1alpha1.Port, place string, destination bool) []target {
-	name := types.NamespacedName{Namespace: snapshot.ServiceNamespace(peer, c.snapshot.Namespace.Name), Name: peer.Name}
+	name := types.NamespacedName{Namespace: c.serviceNamespace(peer), Name: peer.Name}
 	find := c.find
 	if peer.Namespace == "" {
 		find = c.findHere
@@ -44,6 +43,13 @@ func (c *compilation) service(peer v1alpha1.ServicePeer, ports []v1alpha1.Port, 
 		find(v1alpha1.CodeUnresolvedPeer, place, "Service %s has no ports, so nothing is allowed here; give the entry ports.", name)
 	}
 	return []target{{c.podsOf(name.Namespace, &metav1.LabelSelector{MatchLabels: service.Spec.Selector}), ports}}
+}
+
+func (c *compilation) serviceNamespace(peer v1alpha1.ServicePeer) string {
+	if peer.Namespace != "" {
+		return peer.Namespace
+	}
+	return c.here.itself()
 }
 
 // finder is compilation.find or findHere.

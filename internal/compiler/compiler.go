@@ -1,0 +1,125 @@
+package compiler
+
+import (
+	"reflect"
+	"slices"
+	"sync"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+// Compiler compiles as Compile does, and remembers of each cluster profile what it came to last: in most of its namespaces a
+// profile comes to the same. It recalls that only for the very same profile, and equal facts, options and living tiers, where
+// nothing depended on which namespace it was. Policies that it returns share all but their namespace, and must not be changed.
+// The zero value is ready to use, by several goroutines.
+type Compiler struct {
+	mu       sync.Mutex
+	versions map[snapshot.ProfileKey]*version
+}
+
+// Compile returns what the function Compile returns.
+func (k *Compiler) Compile(s snapshot.Snapshot) []Output {
+	outputs := make([]Output, 0, len(s.Profiles))
+	for _, p := range s.Profiles {
+		if p.Key.Kind != v1alpha1.KindClusterSegmentationProfile {
+			// It is compiled for one namespace, and remembering every one would take more memory than time.
+			outputs = append(outputs, compileProfile(s, p))
+			continue
+		}
+		outputs = append(outputs, k.version(p).compile(s))
+	}
+	return outputs
+}
+
+// Forget drops a profile that is gone.
+func (k *Compiler) Forget(profile snapshot.ProfileKey) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.versions, profile)
+}
+
+// version returns what is remembered of this version of a profile.
+func (k *Compiler) version(p snapshot.Profile) *version {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	known, ok := k.versions[p.Key]
+	if ok && isSame(known.profile, p) {
+		return known
+	}
+	if k.versions == nil {
+		k.versions = map[snapshot.ProfileKey]*version{}
+	}
+	fresh := &version{profile: p, valid: sync.OnceValue(func() bool { return isValid(p) })}
+	k.versions[p.Key] = fresh
+	return fresh
+}
+
+// isSame says whether two profiles are one value: equal in all that is compared easily, and with the same lists in memory. Nobody
+// changes those.
+func isSame(a, b snapshot.Profile) bool {
+	if !sameList(a.Tiers, b.Tiers) || !sameList(a.Allow, b.Allow) || a.NamespaceSelector != b.NamespaceSelector {
+		return false
+	}
+	a.Tiers, a.Allow, b.Tiers, b.Allow = nil, nil, nil, nil
+	return reflect.DeepEqual(a, b)
+}
+
+func sameList[T any](a, b []T) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
+
+// version is one version of a cluster profile.
+type version struct {
+	profile snapshot.Profile
+	// valid says whether its spec is, which takes a while to find out.
+	valid func() bool
+
+	mu   sync.Mutex
+	last *remembered
+}
+
+// remembered is what a profile came to in a namespace, and from what.
+type remembered struct {
+	facts   snapshot.Facts
+	options snapshot.Options
+	lives   []bool
+	// others are the namespaces in which it may come to something else.
+	others map[string]bool
+	output Output
+}
+
+func (v *version) compile(s snapshot.Snapshot) Output {
+	out, lives := decide(s, v.profile, v.valid)
+	if lives == nil {
+		return out
+	}
+	v.mu.Lock()
+	last := v.last
+	v.mu.Unlock()
+	if last.holds(s, lives, out) {
+		return last.in(s.Namespace.Name)
+	}
+	c := newCompilation(s, v.profile, lives)
+	whole := c.output(out)
+	if !c.here.local && whole.Disposition != Freeze {
+		v.mu.Lock()
+		v.last = &remembered{s.Facts, s.Options, lives, c.here.others, whole}
+		v.mu.Unlock()
+	}
+	return whole
+}
+
+// holds says whether what is remembered, nil for nothing, is what the profile comes to here too.
+func (r *remembered) holds(s snapshot.Snapshot, lives []bool, decided Output) bool {
+	return r != nil && !r.others[s.Namespace.Name] && r.output.Disposition == decided.Disposition && slices.Equal(r.lives, lives) &&
+		reflect.DeepEqual(r.options, s.Options) && reflect.DeepEqual(r.facts, s.Facts)
+}
+
+// in returns what is remembered as what it is in a namespace.
+func (r *remembered) in(namespace string) Output {
+	out := r.output
+	out.Policies = slices.Clone(r.output.Policies)
+	for i := range out.Policies {
+		out.Policies[i].Namespace = namespace
+	}
+	return out
+}
