@@ -4,9 +4,11 @@ import (
 	"crypto/tls"
 	"fmt"
 	"path/filepath"
+	"time"
 
-	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"firebreak.dev/firebreak/internal/scrapeauth"
 )
 
 // The names of a certificate and its key in --metrics-cert-dir, which are those of a Secret of type kubernetes.io/tls.
@@ -22,7 +24,7 @@ func metricsServer(o options) (metricsserver.Options, error) {
 	server := metricsserver.Options{
 		BindAddress:    o.metricsAddress,
 		SecureServing:  true,
-		FilterProvider: filters.WithAuthenticationAndAuthorization,
+		FilterProvider: scrapeauth.Provider(time.Now),
 		TLSOpts:        []func(*tls.Config){withoutHTTP2},
 	}
 	if o.metricsAddress == "0" || o.metricsCertDir == "" {

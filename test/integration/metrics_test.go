@@ -30,7 +30,7 @@ var _ = Describe("The metrics", func() {
 			code       int
 		}{
 			{"nobody", "", http.StatusUnauthorized},
-			// controller-runtime takes a token that the API server does not know for a failure of its own.
+			// The API server says of a token that it does not know that it could not be checked.
 			{"somebody with a forged token", "forged", http.StatusInternalServerError},
 			{"a ServiceAccount without the right", tokenOf(ctx, "stranger"), http.StatusForbidden},
 			{"the operator itself", operatorToken(ctx), http.StatusForbidden},
