@@ -25,9 +25,13 @@ const (
 	// previewDelay does the same for a namespace that looks at all others.
 	previewDelay = 5 * time.Second
 	// restFactor is how many times longer than it worked the analysis rests after each namespace: it should take no more than a
-	// fifth of a core from those who write policies. longestRest bounds it, lest one large namespace hold up all others.
-	restFactor  = 4
-	longestRest = 4 * time.Second
+	// fifth of a core from others, and half of that, by standBackFactor, while policies are written. longestRest bounds it, lest one
+	// large namespace hold up all others.
+	restFactor      = 4
+	standBackFactor = 9
+	longestRest     = 4 * time.Second
+	// underWay is for how long after a namespace was reconciled others are likely to be.
+	underWay = 250 * time.Millisecond
 )
 
 // AnalysisReconciler judges one namespace at a time: what policies of others admit, which flows are open at one end only, what
@@ -60,13 +64,17 @@ func (r *AnalysisReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	if errors.Is(err, cluster.ErrStale) {
 		return ctrl.Result{RequeueAfter: 10 * cachePoll}, nil
 	}
-	rest(ctx, time.Since(began))
+	factor := time.Duration(restFactor)
+	if r.wakes.sinceReconciled(time.Now()) < underWay {
+		factor = standBackFactor
+	}
+	rest(ctx, factor*time.Since(began))
 	return ctrl.Result{}, err
 }
 
-// rest waits for a while after work that took so long. There is one worker, so nothing else is judged meanwhile.
-func rest(ctx context.Context, worked time.Duration) {
-	timer := time.NewTimer(min(restFactor*worked, longestRest))
+// rest waits for a while. There is one worker, so nothing else is judged meanwhile.
+func rest(ctx context.Context, while time.Duration) {
+	timer := time.NewTimer(min(while, longestRest))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

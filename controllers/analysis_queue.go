@@ -18,6 +18,8 @@ type analysisQueue struct {
 	early []string
 	// dirty are the namespaces that changed since those that look at them were last woken.
 	dirty []snapshot.Namespace
+	// last is when a namespace was reconciled last.
+	last time.Time
 }
 
 func (a *analysisQueue) set(to queue) {
@@ -42,11 +44,19 @@ func (a *analysisQueue) add(namespace string, priority int, after time.Duration)
 func (a *analysisQueue) reconciled(namespace string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.last = time.Now()
 	if a.to == nil {
 		a.early = append(a.early, namespace)
 		return
 	}
 	enqueueAfter(a.to, handler.LowPriority, policyDelay, namespace)
+}
+
+// sinceReconciled returns how long ago a namespace was reconciled last.
+func (a *analysisQueue) sinceReconciled(now time.Time) time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return now.Sub(a.last)
 }
 
 // changed gathers the namespaces that change within reachDelay, each with labels that it had, and then tells of them.

@@ -72,16 +72,19 @@ func urgencyOf(obj client.Object) int {
 func (r *AnalysisReconciler) onNamespace() handler.Funcs {
 	return handler.Funcs{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, _ queue) {
+			r.reader.NamespacesChanged()
 			if !e.IsInInitialList {
 				r.onChange(e.Object.GetName(), nil)
 			}
 		},
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, _ queue) {
+			r.reader.NamespacesChanged()
 			if !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) {
 				r.onChange(e.ObjectNew.GetName(), e.ObjectOld.GetLabels())
 			}
 		},
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, _ queue) {
+			r.reader.NamespacesChanged()
 			r.onChange(e.Object.GetName(), e.Object.GetLabels())
 		},
 	}

@@ -29,8 +29,8 @@ const (
 	// podDelay does the same for pods, of which many come and go at once.
 	podDelay = 500 * time.Millisecond
 	// foldFactor is how many times longer than a look at a profile takes more is gathered for the next one: those looks should
-	// take no more than a tenth of a core from those who write policies. longestFold bounds it, lest a condition be late.
-	foldFactor  = 10
+	// take no more than a twentieth of a core from those who write policies. longestFold bounds it, lest a condition be late.
+	foldFactor  = 20
 	longestFold = 500 * time.Millisecond
 )
 

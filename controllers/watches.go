@@ -84,10 +84,12 @@ func mayBeOurs(obj client.Object) (*networkingv1.NetworkPolicy, bool) {
 func (r *NamespaceReconciler) onNamespace(tellClusterProfiles func(context.Context)) handler.Funcs {
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) {
+			r.reader.NamespacesChanged()
 			enqueue(q, !e.IsInInitialList, e.Object.GetName())
 			tellClusterProfiles(ctx)
 		},
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
+			r.reader.NamespacesChanged()
 			if e.ObjectOld.GetUID() == e.ObjectNew.GetUID() && maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) &&
 				e.ObjectOld.GetDeletionTimestamp().IsZero() == e.ObjectNew.GetDeletionTimestamp().IsZero() {
 				return
@@ -96,6 +98,7 @@ func (r *NamespaceReconciler) onNamespace(tellClusterProfiles func(context.Conte
 			tellClusterProfiles(ctx)
 		},
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) {
+			r.reader.NamespacesChanged()
 			enqueue(q, true, e.Object.GetName())
 			tellClusterProfiles(ctx)
 		},

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -30,38 +28,10 @@ type Reader struct {
 	Pods    *Pods
 	Options snapshot.Options
 
-	ranges    rangesMemory
-	confirmed confirmations
-	converted conversions
-}
-
-// Namespace returns a namespace, or nil when there is none.
-func (r *Reader) Namespace(ctx context.Context, name string) (*snapshot.Namespace, error) {
-	var ns corev1.Namespace
-	if err := r.Cache.Get(ctx, types.NamespacedName{Name: name}, &ns); err != nil {
-		return nil, client.IgnoreNotFound(fmt.Errorf("read namespace %s: %w", name, err))
-	}
-	out := asNamespace(&ns)
-	return &out, nil
-}
-
-// Namespaces returns every namespace, sorted by name.
-func (r *Reader) Namespaces(ctx context.Context) ([]snapshot.Namespace, error) {
-	var list corev1.NamespaceList
-	if err := r.Cache.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("list namespaces: %w", err)
-	}
-	out := make([]snapshot.Namespace, 0, len(list.Items))
-	for i := range list.Items {
-		out = append(out, asNamespace(&list.Items[i]))
-	}
-	slices.SortFunc(out, func(a, b snapshot.Namespace) int { return strings.Compare(a.Name, b.Name) })
-	return out, nil
-}
-
-// asNamespace shares the labels with the cache, which replaces maps and never changes them.
-func asNamespace(ns *corev1.Namespace) snapshot.Namespace {
-	return snapshot.Namespace{Name: ns.Name, Labels: ns.Labels, Terminating: !ns.DeletionTimestamp.IsZero()}
+	namespaces namespacesMemory
+	ranges     rangesMemory
+	confirmed  confirmations
+	converted  conversions
 }
 
 // Load returns the snapshot of a namespace that has these policies, and the doubts about profiles in it. The objects are shared
