@@ -68,12 +68,12 @@ func (r *AnalysisReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	if r.wakes.sinceReconciled(time.Now()) < underWay {
 		factor = standBackFactor
 	}
-	rest(ctx, factor*time.Since(began))
+	pause(ctx, factor*time.Since(began))
 	return ctrl.Result{}, err
 }
 
-// rest waits for a while. There is one worker, so nothing else is judged meanwhile.
-func rest(ctx context.Context, while time.Duration) {
+// pause waits for a while. There is one worker, so nothing else is judged meanwhile.
+func pause(ctx context.Context, while time.Duration) {
 	timer := time.NewTimer(min(while, longestRest))
 	defer timer.Stop()
 	select {

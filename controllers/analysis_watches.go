@@ -29,7 +29,7 @@ func (r *AnalysisReconciler) setup(mgr ctrl.Manager, o Options) error {
 		Watches(&networkingv1.NetworkPolicy{}, r.onPolicy()).
 		Watches(&corev1.Namespace{}, r.onNamespace()).
 		WatchesRawSource(capture).
-		// One worker: see rest.
+		// One worker: see pause.
 		WithOptions(controller.Options{MaxConcurrentReconciles: 1, RateLimiter: rateLimiter()}).
 		Complete(r)
 }

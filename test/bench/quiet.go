@@ -45,7 +45,7 @@ func (r *rollOut) whileLeft(ctx context.Context, lasts time.Duration, meanwhile 
 	defer cancel()
 	scrapes := make(chan error, 1)
 	go func() { scrapes <- r.scrapeOften(ctx, manager) }()
-	err = meanwhile(ctx)
+	err = r.shown.while(parent, manager, func(context.Context) error { return meanwhile(ctx) })
 	<-ctx.Done()
 	w.to = time.Now()
 	after, statErr := processor(manager)
