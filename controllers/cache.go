@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
@@ -12,11 +13,12 @@ import (
 	crcache "sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"firebreak.dev/firebreak/internal/cluster"
 	"firebreak.dev/firebreak/internal/enforcement"
 )
 
-// CacheOptions returns what a manager's cache must keep: of Services, Nodes and EndpointSlices only what policies are made
-// from, and of nothing the managed fields.
+// CacheOptions returns what a manager's cache must keep: of Namespaces, Services, Nodes and EndpointSlices only what policies are
+// made from, of policies what they have in common once, and of nothing the managed fields.
 func CacheOptions() (crcache.Options, error) {
 	// The slices of Services with a selector list pods, which policies select by labels: they are most of all slices, and
 	// change with every pod.
@@ -24,12 +26,15 @@ func CacheOptions() (crcache.Options, error) {
 	if err != nil {
 		return crcache.Options{}, fmt.Errorf("select endpoint slices: %w", err)
 	}
+	var sharing cluster.Sharing
 	return crcache.Options{
 		DefaultTransform: crcache.TransformStripManagedFields(),
 		ByObject: map[client.Object]crcache.ByObject{
-			&corev1.Service{}:            {Transform: transform(slimService)},
-			&corev1.Node{}:               {Transform: transform(slimNode)},
-			&discoveryv1.EndpointSlice{}: {Transform: transform(slimEndpointSlice), Label: labels.NewSelector().Add(*notOfPods)},
+			&corev1.Namespace{}:           {Transform: transform(slimNamespace)},
+			&networkingv1.NetworkPolicy{}: {Transform: transform(sharing.Policy)},
+			&corev1.Service{}:             {Transform: transform(slimService)},
+			&corev1.Node{}:                {Transform: transform(slimNode)},
+			&discoveryv1.EndpointSlice{}:  {Transform: transform(slimEndpointSlice), Label: labels.NewSelector().Add(*notOfPods)},
 		},
 	}, nil
 }
@@ -49,6 +54,10 @@ func slimMeta(meta metav1.ObjectMeta) metav1.ObjectMeta {
 		Name: meta.Name, Namespace: meta.Namespace, UID: meta.UID, ResourceVersion: meta.ResourceVersion,
 		DeletionTimestamp: meta.DeletionTimestamp, Labels: meta.Labels,
 	}
+}
+
+func slimNamespace(ns *corev1.Namespace) *corev1.Namespace {
+	return &corev1.Namespace{ObjectMeta: slimMeta(ns.ObjectMeta)}
 }
 
 func slimService(s *corev1.Service) *corev1.Service {

@@ -1,0 +1,65 @@
+package cluster
+
+import (
+	"encoding/json"
+	"sync"
+	"unique"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"firebreak.dev/firebreak/internal/networkpolicy"
+)
+
+// maxShared bounds how many different policies are held only so that others may be found to be like them. A cluster profile has some
+// dozens, whatever the number of its namespaces.
+const maxShared = 1024
+
+// Sharing lets policies that say the same in several namespaces have it in memory once: their labels, annotations, owners and spec,
+// which is nearly all there is. Nobody changes what is in a cache. The zero value is ready to use, by several goroutines.
+type Sharing struct {
+	mu    sync.Mutex
+	known map[string]sharedParts
+}
+
+// sharedParts are what policies of several namespaces have in common.
+type sharedParts struct {
+	labels, annotations map[string]string
+	owners              []metav1.OwnerReference
+	spec                networkingv1.NetworkPolicySpec
+}
+
+// Policy returns a policy as it was, but for its managed fields, with parts that it may share with others.
+func (s *Sharing) Policy(p *networkingv1.NetworkPolicy) *networkingv1.NetworkPolicy {
+	p.ManagedFields = nil
+	key, err := keyOf(p)
+	if err != nil {
+		return p
+	}
+	parts := s.find(key, p)
+	p.Name, p.Namespace = unique.Make(p.Name).Value(), unique.Make(p.Namespace).Value()
+	p.Labels, p.Annotations, p.OwnerReferences, p.Spec = parts.labels, parts.annotations, parts.owners, parts.spec
+	return p
+}
+
+// find returns the parts of the first policy with this key.
+func (s *Sharing) find(key string, p *networkingv1.NetworkPolicy) sharedParts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	parts, ok := s.known[key]
+	if ok {
+		return parts
+	}
+	if s.known == nil || len(s.known) >= maxShared {
+		s.known = map[string]sharedParts{}
+	}
+	parts = sharedParts{p.Labels, p.Annotations, p.OwnerReferences, p.Spec}
+	s.known[key] = parts
+	return parts
+}
+
+// keyOf is a text that is equal for policies with equal parts only.
+func keyOf(p *networkingv1.NetworkPolicy) (string, error) {
+	meta, err := json.Marshal([]any{p.Labels, p.Annotations, p.OwnerReferences})
+	return string(meta) + networkpolicy.Key(p.Spec), err
+}
