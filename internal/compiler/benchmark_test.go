@@ -3,21 +3,31 @@ package compiler
 import (
 	"runtime"
 	"testing"
+
+	"firebreak.dev/firebreak/internal/snapshot"
 )
 
 // BenchmarkCompile compiles what people have: an application of three tiers with DNS and HTTPS to the internet, and a profile for
-// many namespaces.
+// many namespaces, by itself and with what it came to in others remembered.
 func BenchmarkCompile(b *testing.B) {
-	for _, name := range []string{"three-tier", "cluster-over-namespaces"} {
-		b.Run(name, func(b *testing.B) {
-			c := readCluster(b, "testdata/"+name+".in.yaml")
+	var remembering Compiler
+	for _, c := range []struct {
+		name, file string
+		compile    func(snapshot.Snapshot) []Output
+	}{
+		{"three-tier", "three-tier", Compile},
+		{"cluster-over-namespaces", "cluster-over-namespaces", Compile},
+		{"remembered", "cluster-over-namespaces", remembering.Compile},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			cluster := readCluster(b, "testdata/"+c.file+".in.yaml")
 			b.ReportAllocs()
 			policies := 0
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			for b.Loop() {
-				for _, namespace := range c.Namespaces {
-					for _, output := range Compile(c.In(namespace)) {
+				for _, namespace := range cluster.Namespaces {
+					for _, output := range c.compile(cluster.In(namespace)) {
 						policies += len(output.Policies)
 					}
 				}

@@ -1,6 +1,7 @@
 package compiler
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"sync"
@@ -9,9 +10,9 @@ import (
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
-// Compiler compiles as Compile does, and remembers of each cluster profile what it came to last: in most of its namespaces a
-// profile comes to the same. It recalls that only for the very same profile, and equal facts, options and living tiers, where
-// nothing depended on which namespace it was. Policies that it returns share all but their namespace, and must not be changed.
+// Compiler compiles as Compile does, and remembers of each cluster profile what it came to where the same tiers live: in most of
+// those namespaces it comes to the same. It recalls that only for the very same profile, and equal facts and options, where nothing
+// depended on which namespace it was. Policies that it returns share all but their namespace, and must not be changed.
 // The zero value is ready to use, by several goroutines.
 type Compiler struct {
 	mu       sync.Mutex
@@ -73,15 +74,34 @@ type version struct {
 	// valid says whether its spec is, which takes a while to find out.
 	valid func() bool
 
-	mu   sync.Mutex
-	last *remembered
+	mu sync.Mutex
+	// last is what it came to last, by the tiers that live there.
+	last map[string]*remembered
+}
+
+// maxRemembered bounds how many sets of living tiers are told apart. Most profiles have one, and those for an application in
+// several namespaces as many as these.
+const maxRemembered = 16
+
+func (v *version) recall(lives string) *remembered {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.last[lives]
+}
+
+func (v *version) remember(lives string, r *remembered) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.last == nil || len(v.last) >= maxRemembered {
+		v.last = map[string]*remembered{}
+	}
+	v.last[lives] = r
 }
 
 // remembered is what a profile came to in a namespace, and from what.
 type remembered struct {
 	facts   snapshot.Facts
 	options snapshot.Options
-	lives   []bool
 	// others are the namespaces in which it may come to something else.
 	others map[string]bool
 	output Output
@@ -92,25 +112,21 @@ func (v *version) compile(s snapshot.Snapshot) Output {
 	if lives == nil {
 		return out
 	}
-	v.mu.Lock()
-	last := v.last
-	v.mu.Unlock()
-	if last.holds(s, lives, out) {
-		return last.in(s.Namespace.Name)
+	tiers := fmt.Sprint(lives)
+	if r := v.recall(tiers); r.holds(s, out) {
+		return r.in(s.Namespace.Name)
 	}
 	c := newCompilation(s, v.profile, lives)
 	whole := c.output(out)
 	if !c.here.local && whole.Disposition != Freeze {
-		v.mu.Lock()
-		v.last = &remembered{s.Facts, s.Options, lives, c.here.others, whole}
-		v.mu.Unlock()
+		v.remember(tiers, &remembered{s.Facts, s.Options, c.here.others, whole})
 	}
 	return whole
 }
 
 // holds says whether what is remembered, nil for nothing, is what the profile comes to here too.
-func (r *remembered) holds(s snapshot.Snapshot, lives []bool, decided Output) bool {
-	return r != nil && !r.others[s.Namespace.Name] && r.output.Disposition == decided.Disposition && slices.Equal(r.lives, lives) &&
+func (r *remembered) holds(s snapshot.Snapshot, decided Output) bool {
+	return r != nil && !r.others[s.Namespace.Name] && r.output.Disposition == decided.Disposition &&
 		reflect.DeepEqual(r.options, s.Options) && reflect.DeepEqual(r.facts, s.Facts)
 }
 

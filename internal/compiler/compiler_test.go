@@ -28,7 +28,7 @@ func TestWhatIsRememberedIsWhatIsCompiled(t *testing.T) {
 			for _, i := range order.Perm(len(c.Namespaces)) {
 				s := c.In(c.Namespaces[i])
 				for _, p := range s.Profiles {
-					if last := remembering.versions[p.Key]; last != nil && last.last != nil && isSame(last.profile, p) {
+					if last := remembering.versions[p.Key]; last != nil && len(last.last) > 0 && isSame(last.profile, p) {
 						recalled++
 					}
 				}
