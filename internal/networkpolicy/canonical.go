@@ -154,6 +154,10 @@ func HashOfCanonical(spec networkingv1.NetworkPolicySpec) string {
 
 // SelectorHash returns a short digest of a selector's canonical form, 8 hexadecimal digits, fit for a name.
 func SelectorHash(s metav1.LabelSelector) string {
-	sum := sha256.Sum256(appendSelector(room(), selector.Canonical(&s)))
+	canonical := &s
+	if len(s.MatchExpressions) > 0 {
+		canonical = selector.Canonical(&s)
+	}
+	sum := sha256.Sum256(appendSelector(room(), canonical))
 	return hex.EncodeToString(sum[:4])
 }

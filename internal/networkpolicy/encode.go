@@ -2,7 +2,6 @@ package networkpolicy
 
 import (
 	"encoding/json"
-	"maps"
 	"slices"
 	"strconv"
 
@@ -114,15 +113,14 @@ func appendSelector(b []byte, s *metav1.LabelSelector) []byte {
 	return append(b, '}')
 }
 
-// sortedKeys returns the keys of a map in order. Most selectors have one.
+// sortedKeys returns the keys of a map in order.
 func sortedKeys(m map[string]string) []string {
-	if len(m) != 1 {
-		return slices.Sorted(maps.Keys(m))
-	}
+	keys := make([]string, 0, len(m))
 	for key := range m {
-		return []string{key}
+		keys = append(keys, key)
 	}
-	return nil
+	slices.Sort(keys)
+	return keys
 }
 
 // appendName appends the name of a field, with what is between it and the one before.

@@ -11,7 +11,7 @@ import (
 
 // Matches says whether the selector matches an object with these labels. Nil matches nothing.
 func Matches(s *metav1.LabelSelector, objectLabels map[string]string) (bool, error) {
-	if s != nil && len(s.MatchExpressions) == 0 && arePlain(s.MatchLabels) {
+	if s != nil && len(s.MatchExpressions) == 0 && ArePlain(s.MatchLabels) {
 		return hasAll(objectLabels, s.MatchLabels), nil
 	}
 	compiled, err := Compile(s)
@@ -23,7 +23,7 @@ func Matches(s *metav1.LabelSelector, objectLabels map[string]string) (bool, err
 
 // MatchesAPI is Matches of a selector as profiles have it.
 func MatchesAPI(s *v1alpha1.LabelSelector, objectLabels map[string]string) (bool, error) {
-	if s != nil && len(s.MatchExpressions) == 0 && arePlain(s.MatchLabels) {
+	if s != nil && len(s.MatchExpressions) == 0 && ArePlain(s.MatchLabels) {
 		return hasAll(objectLabels, s.MatchLabels), nil
 	}
 	return Matches(FromAPI(s), objectLabels)
@@ -38,9 +38,9 @@ func hasAll[V ~string](have map[string]string, want map[string]V) bool {
 	return true
 }
 
-// arePlain says whether these are labels of which nothing could be refused, as nearly all are: then nothing needs to be compiled
+// ArePlain says whether these are labels of which nothing could be refused, as nearly all are: then nothing needs to be compiled
 // for one comparison. Of what it says no to, the library knows.
-func arePlain[V ~string](want map[string]V) bool {
+func ArePlain[V ~string](want map[string]V) bool {
 	for key, value := range want {
 		prefix, name, ok := strings.Cut(key, "/")
 		if !ok {

@@ -43,14 +43,15 @@ func FromAPI(s *v1alpha1.LabelSelector) *metav1.LabelSelector {
 }
 
 // Canonical returns the selector with values and expressions sorted and double ones removed, and without empty maps and
-// lists, so that selectors which differ in order only become equal. It matches the same objects. Nil gives nil.
+// lists, so that selectors which differ in order only become equal. It matches the same objects. Nil gives nil. Labels are shared with
+// the argument, which must not be changed any more.
 func Canonical(s *metav1.LabelSelector) *metav1.LabelSelector {
 	if s == nil {
 		return nil
 	}
 	out := &metav1.LabelSelector{}
 	if len(s.MatchLabels) > 0 {
-		out.MatchLabels = maps.Clone(s.MatchLabels)
+		out.MatchLabels = s.MatchLabels
 	}
 	for _, e := range s.MatchExpressions {
 		requirement := metav1.LabelSelectorRequirement{Key: e.Key, Operator: e.Operator}
