@@ -105,6 +105,7 @@ func (c *compilation) policies() ([]networkingv1.NetworkPolicy, error) {
 		policy := c.tierPolicy(tier, rules, flows)
 		c.checkSize(tier, policy, flows)
 		policies = append(policies, policy)
+		c.flows = slices.Grow(c.flows, len(flows))
 		for _, f := range flows {
 			c.flows = append(c.flows, Flow{tier.Name, f.entry, f.direction, f.peers.peers, f.ports, f.declared})
 		}

@@ -38,10 +38,11 @@ type flow struct {
 // tierFlows returns everything that is opened at one tier, in the order of the entries, DNS last. Flows without peers
 // are left out: as a rule they would admit everybody. It stops at a tier with more than can be stored.
 func (c *compilation) tierFlows(tier v1alpha1.ClusterTier) ([]flow, error) {
-	var flows []flow
+	flows := make([]flow, 0, len(c.profile.Allow))
 	for _, entry := range c.profile.Allow {
-		flows = append(flows, from(entry.Name, c.ingressFlows(tier, entry))...)
-		flows = append(flows, from(entry.Name, c.egressFlows(tier, entry))...)
+		before := len(flows)
+		flows = c.egressFlows(c.ingressFlows(flows, tier, entry), tier, entry)
+		from(entry.Name, flows[before:])
 		if c.memo.isFull() {
 			return nil, profileTooLarge()
 		}
@@ -49,18 +50,21 @@ func (c *compilation) tierFlows(tier v1alpha1.ClusterTier) ([]flow, error) {
 			return nil, c.policyTooLarge(tier, flows)
 		}
 	}
-	return append(flows, from(EntryDNS, c.dnsFlows(tier))...), nil
+	before := len(flows)
+	flows = append(flows, c.dnsFlows(tier)...)
+	from(EntryDNS, flows[before:])
+	return flows, nil
 }
 
-func (c *compilation) ingressFlows(tier v1alpha1.ClusterTier, entry v1alpha1.AllowEntry) []flow {
+// ingressFlows appends what an entry opens to a tier.
+func (c *compilation) ingressFlows(flows []flow, tier v1alpha1.ClusterTier, entry v1alpha1.AllowEntry) []flow {
 	if !namesTier(entry.To, tier.Name) {
-		return nil
+		return flows
 	}
 	ports := entry.Ports
 	if len(ports) == 0 {
 		ports = tier.Ports
 	}
-	var flows []flow
 	repeated := c.memo.repeated(entry.From)
 	for i, source := range entry.From {
 		for _, t := range c.resolveSource(source, tier, place(entry, "from", i)) {
@@ -77,11 +81,11 @@ func (c *compilation) ingressFlows(tier v1alpha1.ClusterTier, entry v1alpha1.All
 	return flows
 }
 
-func (c *compilation) egressFlows(tier v1alpha1.ClusterTier, entry v1alpha1.AllowEntry) []flow {
+// egressFlows appends what an entry opens from a tier.
+func (c *compilation) egressFlows(flows []flow, tier v1alpha1.ClusterTier, entry v1alpha1.AllowEntry) []flow {
 	if !namesTier(entry.From, tier.Name) {
-		return nil
+		return flows
 	}
-	var flows []flow
 	repeated := c.memo.repeated(entry.To)
 	for i, destination := range entry.To {
 		for _, t := range c.resolveDestination(destination, entry.Ports, tier, place(entry, "to", i)) {

@@ -81,7 +81,10 @@ func (c *compilation) once(end string, peer v1alpha1.Peer, ports []v1alpha1.Port
 		return nil
 	}
 	c.note(peer)
-	key := end + networkpolicy.Key(peer) + networkpolicy.Key(ports)
+	key := end + networkpolicy.Key(peer)
+	if len(ports) > 0 {
+		key += networkpolicy.Key(ports)
+	}
 	known, ok := c.memo.resolutions[key]
 	if !ok {
 		before := len(c.findings)
@@ -117,11 +120,14 @@ func (m *memo) intern(peers []networkingv1.NetworkPolicyPeer) peerList {
 	if list, ok := m.byFirst[&peers[0]]; ok && len(list.peers) == len(peers) {
 		return list
 	}
-	var text strings.Builder
-	for _, peer := range peers {
-		text.WriteString(peerKey(peer))
+	key := peerKey(&peers[0])
+	if len(peers) > 1 {
+		var text strings.Builder
+		for i := range peers {
+			text.WriteString(peerKey(&peers[i]))
+		}
+		key = text.String()
 	}
-	key := text.String()
 	list, ok := m.lists[key]
 	if !ok {
 		list = peerList{id: len(m.lists) + 1, peers: peers, size: len(key)}

@@ -150,13 +150,13 @@ func (g *group) union(limit int) (peerSet, int) {
 	size := 0
 	has := map[string]bool{}
 	for _, list := range g.lists {
-		for _, peer := range list.peers {
-			key := peerKey(peer)
+		for i := range list.peers {
+			key := peerKey(&list.peers[i])
 			if has[key] {
 				continue
 			}
 			has[key] = true
-			set.peers = append(set.peers, peer)
+			set.peers = append(set.peers, list.peers[i])
 			if size += len(key); size > limit {
 				return set, size
 			}
@@ -166,12 +166,12 @@ func (g *group) union(limit int) (peerSet, int) {
 }
 
 // peerKey is equal for peers that are written the same: their JSON, which is also what they take.
-func peerKey(peer networkingv1.NetworkPolicyPeer) string {
+func peerKey(peer *networkingv1.NetworkPolicyPeer) string {
 	if block := peer.IPBlock; block != nil && len(block.Except) == 0 {
 		// Most peers by far, where there are many.
 		return `{"ipBlock":{"cidr":"` + block.CIDR + `"}}`
 	}
-	return networkpolicy.Key(peer)
+	return networkpolicy.PeerKey(peer)
 }
 
 // portsKey is equal for lists that mean the same. It is a whole text, not a hash: a collision would join rules that have nothing

@@ -94,9 +94,8 @@ func countPeers(spec networkingv1.NetworkPolicySpec) int {
 }
 
 // from marks flows with the name of what opens them: an allow entry, or DNS.
-func from(entry string, flows []flow) []flow {
+func from(entry string, flows []flow) {
 	for i := range flows {
 		flows[i].entry = entry
 	}
-	return flows
 }

@@ -67,7 +67,9 @@ func canonicalPeers(peers []networkingv1.NetworkPolicyPeer) []networkingv1.Netwo
 		if p.IPBlock != nil {
 			peer.IPBlock = &networkingv1.IPBlock{CIDR: p.IPBlock.CIDR}
 			if len(p.IPBlock.Except) > 0 {
-				peer.IPBlock.Except = slices.Compact(slices.Sorted(slices.Values(p.IPBlock.Except)))
+				peer.IPBlock.Except = slices.Clone(p.IPBlock.Except)
+				slices.Sort(peer.IPBlock.Except)
+				peer.IPBlock.Except = slices.Compact(peer.IPBlock.Except)
 			}
 		}
 		out = append(out, peer)
@@ -137,6 +139,9 @@ func Key(v any) string {
 	}
 	return string(encoded(v))
 }
+
+// PeerKey is Key of a peer.
+func PeerKey(peer *networkingv1.NetworkPolicyPeer) string { return string(appendPeer(room(), peer)) }
 
 // PeersKey returns a text that is equal for lists of peers that mean the same, in whatever order.
 func PeersKey(peers []networkingv1.NetworkPolicyPeer) string {

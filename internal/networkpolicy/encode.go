@@ -91,14 +91,7 @@ func appendPeer(b []byte, p *networkingv1.NetworkPolicyPeer) []byte {
 func appendSelector(b []byte, s *metav1.LabelSelector) []byte {
 	b = append(b, '{')
 	if len(s.MatchLabels) > 0 {
-		b = append(appendName(b, "matchLabels"), '{')
-		for _, key := range sortedKeys(s.MatchLabels) {
-			if b[len(b)-1] != '{' {
-				b = append(b, ',')
-			}
-			b = appendText(append(appendText(b, key), ':'), s.MatchLabels[key])
-		}
-		b = append(b, '}')
+		b = append(appendLabels(append(appendName(b, "matchLabels"), '{'), s.MatchLabels), '}')
 	}
 	if len(s.MatchExpressions) > 0 {
 		b = appendList(appendName(b, "matchExpressions"), s.MatchExpressions, func(b []byte, r *metav1.LabelSelectorRequirement) []byte {
@@ -113,14 +106,21 @@ func appendSelector(b []byte, s *metav1.LabelSelector) []byte {
 	return append(b, '}')
 }
 
-// sortedKeys returns the keys of a map in order.
-func sortedKeys(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
+// appendLabels appends labels in the order of their keys.
+func appendLabels(b []byte, labels map[string]string) []byte {
+	// Most have few, and room for those needs no memory of its own.
+	keys := make([]string, 0, 8)
+	for key := range labels {
 		keys = append(keys, key)
 	}
 	slices.Sort(keys)
-	return keys
+	for i, key := range keys {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendText(append(appendText(b, key), ':'), labels[key])
+	}
+	return b
 }
 
 // appendName appends the name of a field, with what is between it and the one before.
