@@ -2,6 +2,7 @@ package validation
 
 import (
 	"fmt"
+	"unicode/utf8"
 
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -111,7 +112,7 @@ func atMost(path *field.Path, have, bound int) field.ErrorList {
 }
 
 func description(path *field.Path, text string) field.ErrorList {
-	if len([]rune(text)) > maxDescription {
+	if utf8.RuneCountInString(text) > maxDescription {
 		return field.ErrorList{field.TooLong(path, "", maxDescription)}
 	}
 	return nil
