@@ -86,8 +86,7 @@ func ContainerPorts(spec *corev1.PodSpec) []ContainerPort {
 	var out []ContainerPort
 	add := func(c *corev1.Container) {
 		for _, port := range c.Ports {
-			protocol := cmp.Or(port.Protocol, corev1.ProtocolTCP)
-			out = append(out, ContainerPort{Name: port.Name, Protocol: protocol, Port: port.ContainerPort})
+			out = append(out, ContainerPort{Name: port.Name, Protocol: port.Protocol, Port: port.ContainerPort})
 		}
 	}
 	for i := range spec.Containers {
@@ -98,20 +97,28 @@ func ContainerPorts(spec *corev1.PodSpec) []ContainerPort {
 			add(&spec.InitContainers[i])
 		}
 	}
-	slices.SortFunc(out, func(a, b ContainerPort) int {
+	return SortedPorts(out)
+}
+
+// SortedPorts returns ports sorted, each once, with the API server's default for the protocol. What it is given it changes.
+func SortedPorts(ports []ContainerPort) []ContainerPort {
+	for i := range ports {
+		ports[i].Protocol = cmp.Or(ports[i].Protocol, corev1.ProtocolTCP)
+	}
+	slices.SortFunc(ports, func(a, b ContainerPort) int {
 		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Name, b.Name))
 	})
-	return slices.Clip(slices.Compact(out))
+	return slices.Clip(slices.Compact(ports))
 }
 
 // WorkloadOf returns what a pod was made by. A Deployment names its ReplicaSets after itself and the hash of the pod
 // template, which it gives to the pods as a label.
-func WorkloadOf(pod *corev1.Pod) Workload {
+func WorkloadOf(pod metav1.Object) Workload {
 	owner := metav1.GetControllerOfNoCopy(pod)
 	if owner == nil {
-		return Workload{Kind: "Pod", Name: pod.Name}
+		return Workload{Kind: "Pod", Name: pod.GetName()}
 	}
-	hash := pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey]
+	hash := pod.GetLabels()[appsv1.DefaultDeploymentUniqueLabelKey]
 	if deployment, ok := strings.CutSuffix(owner.Name, "-"+hash); ok && hash != "" && owner.Kind == "ReplicaSet" {
 		return Workload{Kind: "Deployment", Name: deployment}
 	}
