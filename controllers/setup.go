@@ -11,10 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
@@ -123,10 +120,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 
 // watchPods adds a store of pods to a manager.
 func watchPods(mgr ctrl.Manager, on cluster.PodEvents) (*cluster.Pods, error) {
-	config := rest.CopyConfig(mgr.GetConfig())
-	// Pods are large, and in JSON they take most of the time that the operator works.
-	config.ContentType, config.AcceptContentTypes = runtime.ContentTypeProtobuf, runtime.ContentTypeProtobuf+","+runtime.ContentTypeJSON
-	client, err := kubernetes.NewForConfigAndClient(config, mgr.GetHTTPClient())
+	client, err := cluster.NewPodClient(mgr.GetConfig(), mgr.GetHTTPClient())
 	if err != nil {
 		return nil, fmt.Errorf("make a client for pods: %w", err)
 	}

@@ -30,7 +30,7 @@ func listed(t *testing.T, addresses ...string) *Pods {
 	pods := NewPods(PodEvents{})
 	var list []any
 	for i, addr := range addresses {
-		list = append(list, with(pod(fmt.Sprint(i), "web"), func(p *corev1.Pod) { p.Status.PodIPs = []corev1.PodIP{{IP: addr}} }))
+		list = append(list, sent(with(pod(fmt.Sprint(i), "web"), func(p *corev1.Pod) { p.Status.PodIPs = []corev1.PodIP{{IP: addr}} })))
 	}
 	if err := pods.Replace(list, "1"); err != nil {
 		t.Fatal(err)

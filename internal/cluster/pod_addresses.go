@@ -3,8 +3,6 @@ package cluster
 import (
 	"net/netip"
 	"strings"
-
-	corev1 "k8s.io/api/core/v1"
 )
 
 // HasAddress says whether an address is that of a running pod that is not on the host network.
@@ -34,18 +32,6 @@ func (p *Pods) lose(joined string) []netip.Addr {
 		}
 	}
 	return out
-}
-
-// podAddresses joins the addresses of a pod. On the host network they are the node's and not the pod's.
-func podAddresses(pod *corev1.Pod) string {
-	if pod.Spec.HostNetwork {
-		return ""
-	}
-	var parts []string
-	for _, ip := range pod.Status.PodIPs {
-		parts = append(parts, ip.IP)
-	}
-	return strings.Join(parts, ",")
 }
 
 func splitAddresses(joined string) []netip.Addr {

@@ -17,7 +17,7 @@ func storeOf(t *testing.T, list ...*corev1.Pod) *Pods {
 	t.Helper()
 	pods := NewPods(PodEvents{})
 	for _, p := range list {
-		if err := pods.Add(p); err != nil {
+		if err := pods.Add(sent(p)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -113,7 +113,7 @@ func TestPodsThatDifferInWhatMattersAreOfDifferentClasses(t *testing.T) {
 			if got := pods.Classes("shop"); len(got) != 2 || got[0].Count+got[1].Count != 2 {
 				t.Errorf("got %v", got)
 			}
-			if err := pods.Update(web("b")); err != nil || len(pods.Classes("shop")) != 1 {
+			if err := pods.Update(sent(web("b"))); err != nil || len(pods.Classes("shop")) != 1 {
 				t.Errorf("alike again, and still apart: %v, %v", pods.Classes("shop"), err)
 			}
 		})
@@ -152,7 +152,7 @@ func TestTheClassesOfANamespaceHaveTheAddressesOfTheirPods(t *testing.T) {
 	if got := kept(); !slices.Equal(got, []string{"other", "shop"}) {
 		t.Errorf("namespaces %q", got)
 	}
-	if err := pods.Delete(elsewhere); err != nil || pods.InNamespace("other") != nil || !slices.Equal(kept(), []string{"shop"}) {
+	if err := pods.Delete(sent(elsewhere)); err != nil || pods.InNamespace("other") != nil || !slices.Equal(kept(), []string{"shop"}) {
 		t.Errorf("left of a namespace without pods: %v in %q, %v", pods.InNamespace("other"), kept(), err)
 	}
 }

@@ -7,14 +7,10 @@ import (
 	"sync"
 	"sync/atomic"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
-
-	"firebreak.dev/firebreak/internal/snapshot"
 )
 
 // Pods keeps of every running pod its addresses and, shared between pods that are alike, only what counting them and
@@ -72,11 +68,11 @@ func NewPods(on PodEvents) *Pods {
 	return &Pods{namespaces: map[string]*podNamespace{}, addresses: map[netip.Addr]int{}, on: on}
 }
 
-// Run fills the store by list and watch until the context ends.
-func (p *Pods) Run(ctx context.Context, client kubernetes.Interface) {
-	listWatch := cache.NewListWatchFromClient(client.CoreV1().RESTClient(), "pods", metav1.NamespaceAll, fields.Everything())
+// Run fills the store by list and watch until the context ends. The client is one of NewPodClient.
+func (p *Pods) Run(ctx context.Context, client cache.Getter) {
+	listWatch := cache.NewListWatchFromClient(client, "pods", metav1.NamespaceAll, fields.Everything())
 	options := cache.ReflectorOptions{Name: "pods", TypeDescription: "v1.Pod"}
-	cache.NewReflectorWithOptions(listWatch, &corev1.Pod{}, p, options).RunWithContext(ctx)
+	cache.NewReflectorWithOptions(listWatch, &watchedPod{}, p, options).RunWithContext(ctx)
 }
 
 // Synced says whether all pods have been listed once.
@@ -87,13 +83,13 @@ func (p *Pods) Add(obj any) error { return p.Update(obj) }
 
 // Update implements cache.ReflectorStore.
 func (p *Pods) Update(obj any) error {
-	return p.change(obj, func(pod *corev1.Pod) podChange { return p.set(pod) })
+	return p.change(obj, func(pod *watchedPod) podChange { return p.set(pod) })
 }
 
 // Delete implements cache.ReflectorStore.
 func (p *Pods) Delete(obj any) error {
-	return p.change(obj, func(pod *corev1.Pod) podChange {
-		return p.remove(types.NamespacedName{Namespace: pod.Namespace, Name: pod.Name})
+	return p.change(obj, func(pod *watchedPod) podChange {
+		return p.remove(pod.key())
 	})
 }
 
@@ -105,7 +101,7 @@ type podChange struct {
 	addresses []netip.Addr
 }
 
-func (p *Pods) change(obj any, how func(*corev1.Pod) podChange) error {
+func (p *Pods) change(obj any, how func(*watchedPod) podChange) error {
 	pod, err := asPod(obj)
 	if err != nil {
 		return err
@@ -115,9 +111,9 @@ func (p *Pods) change(obj any, how func(*corev1.Pod) podChange) error {
 	p.mu.Unlock()
 	switch {
 	case changed.counts:
-		p.on.Counts(pod.Namespace)
+		p.on.Counts(pod.meta.Namespace)
 	case changed.moved:
-		p.on.Moved(pod.Namespace)
+		p.on.Moved(pod.meta.Namespace)
 	}
 	for _, addr := range changed.addresses {
 		p.on.Address(addr)
@@ -127,7 +123,7 @@ func (p *Pods) change(obj any, how func(*corev1.Pod) podChange) error {
 
 // Replace implements cache.ReflectorStore.
 func (p *Pods) Replace(list []any, _ string) error {
-	var pods []*corev1.Pod
+	var pods []*watchedPod
 	changed := map[string]bool{}
 	for _, obj := range list {
 		pod, err := asPod(obj)
@@ -135,7 +131,7 @@ func (p *Pods) Replace(list []any, _ string) error {
 			return err
 		}
 		pods = append(pods, pod)
-		changed[pod.Namespace] = true
+		changed[pod.meta.Namespace] = true
 	}
 	p.mu.Lock()
 	for namespace := range p.namespaces {
@@ -164,8 +160,8 @@ func (p *Pods) Replace(list []any, _ string) error {
 // Resync implements cache.ReflectorStore.
 func (p *Pods) Resync() error { return nil }
 
-func asPod(obj any) (*corev1.Pod, error) {
-	pod, ok := obj.(*corev1.Pod)
+func asPod(obj any) (*watchedPod, error) {
+	pod, ok := obj.(*watchedPod)
 	if !ok {
 		return nil, fmt.Errorf("pod watch delivered a %T", obj)
 	}
@@ -173,19 +169,18 @@ func asPod(obj any) (*corev1.Pod, error) {
 }
 
 // set puts a pod into its class and notes its addresses. A completed pod is no pod for these purposes.
-func (p *Pods) set(pod *corev1.Pod) podChange {
-	name := types.NamespacedName{Namespace: pod.Namespace, Name: pod.Name}
-	if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
-		return p.remove(name)
+func (p *Pods) set(pod *watchedPod) podChange {
+	if pod.completed() {
+		return p.remove(pod.key())
 	}
-	ns, ok := p.namespaces[pod.Namespace]
+	ns, ok := p.namespaces[pod.meta.Namespace]
 	if !ok {
-		ns = &podNamespace{name: pod.Namespace, pods: map[string]podEntry{}, classes: map[string]*podClass{}}
-		p.namespaces[pod.Namespace] = ns
+		ns = &podNamespace{name: pod.meta.Namespace, pods: map[string]podEntry{}, classes: map[string]*podClass{}}
+		p.namespaces[pod.meta.Namespace] = ns
 	}
-	read := snapshot.FromPod(pod)
-	key, addresses := read.ClassKey(), podAddresses(pod)
-	entry, had := ns.pods[pod.Name]
+	read := pod.read()
+	key, addresses := read.ClassKey(), pod.joinedAddresses()
+	entry, had := ns.pods[pod.meta.Name]
 	if had && entry.class.key == key && entry.addresses == addresses {
 		return podChange{}
 	}
@@ -194,14 +189,14 @@ func (p *Pods) set(pod *corev1.Pod) podChange {
 	// The new addresses are counted before the old ones are let go, so that one that stays is no change.
 	changed.addresses = append(p.gain(addresses), p.lose(entry.addresses)...)
 	if sameClass {
-		ns.pods[pod.Name] = podEntry{entry.class, addresses}
+		ns.pods[pod.meta.Name] = podEntry{entry.class, addresses}
 		changed.moved = true
 		return changed
 	}
 	if had {
 		ns.leave(entry.class)
 	}
-	ns.pods[pod.Name] = podEntry{ns.join(key, read), addresses}
+	ns.pods[pod.meta.Name] = podEntry{ns.join(key, read), addresses}
 	changed.counts = true
 	return changed
 }

@@ -33,6 +33,19 @@ func with(p *corev1.Pod, change func(*corev1.Pod)) *corev1.Pod {
 	return p
 }
 
+// sent returns a pod as the store receives it from the API server.
+func sent(p *corev1.Pod) *watchedPod {
+	data, err := p.Marshal()
+	if err != nil {
+		panic(err)
+	}
+	out := &watchedPod{}
+	if err := out.Unmarshal(data); err != nil {
+		panic(err)
+	}
+	return out
+}
+
 // counts are the classes of a namespace in short, sorted: "app=web host=false 2".
 func counts(pods *Pods, namespace string) []string {
 	var out []string
@@ -55,37 +68,37 @@ func TestPodsAreCountedByClass(t *testing.T) {
 		changes int
 	}{
 		"nothing happens":       {func(*Pods) error { return nil }, []string{"app=web host=false 2"}, 0},
-		"one more of the class": {func(p *Pods) error { return p.Add(pod("c", "web")) }, []string{"app=web host=false 3"}, 1},
-		"one of another class":  {func(p *Pods) error { return p.Add(pod("c", "db")) }, []string{"app=db host=false 1", "app=web host=false 2"}, 1},
+		"one more of the class": {func(p *Pods) error { return p.Add(sent(pod("c", "web"))) }, []string{"app=web host=false 3"}, 1},
+		"one of another class":  {func(p *Pods) error { return p.Add(sent(pod("c", "db"))) }, []string{"app=db host=false 1", "app=web host=false 2"}, 1},
 		"one on the host network": {func(p *Pods) error {
-			return p.Add(with(pod("c", "web"), func(p *corev1.Pod) { p.Spec.HostNetwork = true }))
+			return p.Add(sent(with(pod("c", "web"), func(p *corev1.Pod) { p.Spec.HostNetwork = true })))
 		}, []string{"app=web host=false 2", "app=web host=true 1"}, 1},
-		"one that waits to be scheduled": {func(p *Pods) error { return p.Add(with(pod("c", "web"), completed(corev1.PodPending))) }, []string{"app=web host=false 3"}, 1},
-		"one that has completed":         {func(p *Pods) error { return p.Add(with(pod("c", "web"), completed(corev1.PodSucceeded))) }, []string{"app=web host=false 2"}, 0},
-		"one completes":                  {func(p *Pods) error { return p.Update(with(pod("a", "web"), completed(corev1.PodSucceeded))) }, []string{"app=web host=false 1"}, 1},
-		"one fails":                      {func(p *Pods) error { return p.Update(with(pod("a", "web"), completed(corev1.PodFailed))) }, []string{"app=web host=false 1"}, 1},
-		"a label changes":                {func(p *Pods) error { return p.Update(pod("a", "db")) }, []string{"app=db host=false 1", "app=web host=false 1"}, 1},
+		"one that waits to be scheduled": {func(p *Pods) error { return p.Add(sent(with(pod("c", "web"), completed(corev1.PodPending)))) }, []string{"app=web host=false 3"}, 1},
+		"one that has completed":         {func(p *Pods) error { return p.Add(sent(with(pod("c", "web"), completed(corev1.PodSucceeded)))) }, []string{"app=web host=false 2"}, 0},
+		"one completes":                  {func(p *Pods) error { return p.Update(sent(with(pod("a", "web"), completed(corev1.PodSucceeded)))) }, []string{"app=web host=false 1"}, 1},
+		"one fails":                      {func(p *Pods) error { return p.Update(sent(with(pod("a", "web"), completed(corev1.PodFailed)))) }, []string{"app=web host=false 1"}, 1},
+		"a label changes":                {func(p *Pods) error { return p.Update(sent(pod("a", "db"))) }, []string{"app=db host=false 1", "app=web host=false 1"}, 1},
 		"a label comes": {func(p *Pods) error {
-			return p.Update(with(pod("a", "web"), func(p *corev1.Pod) { p.Labels["x"] = "y" }))
+			return p.Update(sent(with(pod("a", "web"), func(p *corev1.Pod) { p.Labels["x"] = "y" })))
 		}, []string{"app=web host=false 1", "app=web host=false 1"}, 1},
 		"something else changes": {func(p *Pods) error {
-			return p.Update(with(pod("a", "web"), func(p *corev1.Pod) { p.Status.PodIP = "10.0.0.1" }))
+			return p.Update(sent(with(pod("a", "web"), func(p *corev1.Pod) { p.Status.PodIP = "10.0.0.1" })))
 		}, []string{"app=web host=false 2"}, 0},
-		"one goes":                         {func(p *Pods) error { return p.Delete(pod("a", "web")) }, []string{"app=web host=false 1"}, 1},
-		"one goes that was changed unseen": {func(p *Pods) error { return p.Delete(pod("a", "db")) }, []string{"app=web host=false 1"}, 1},
-		"one goes that was never there":    {func(p *Pods) error { return p.Delete(pod("x", "web")) }, []string{"app=web host=false 2"}, 0},
-		"the last of a class goes":         {func(p *Pods) error { return cmp.Or(p.Add(pod("c", "db")), p.Delete(pod("c", "db"))) }, []string{"app=web host=false 2"}, 2},
-		"all go":                           {func(p *Pods) error { return cmp.Or(p.Delete(pod("a", "web")), p.Delete(pod("b", "web"))) }, nil, 2},
-		"others are listed":                {func(p *Pods) error { return p.Replace([]any{pod("c", "db")}, "9") }, []string{"app=db host=false 1"}, 1},
+		"one goes":                         {func(p *Pods) error { return p.Delete(sent(pod("a", "web"))) }, []string{"app=web host=false 1"}, 1},
+		"one goes that was changed unseen": {func(p *Pods) error { return p.Delete(sent(pod("a", "db"))) }, []string{"app=web host=false 1"}, 1},
+		"one goes that was never there":    {func(p *Pods) error { return p.Delete(sent(pod("x", "web"))) }, []string{"app=web host=false 2"}, 0},
+		"the last of a class goes":         {func(p *Pods) error { return cmp.Or(p.Add(sent(pod("c", "db"))), p.Delete(sent(pod("c", "db")))) }, []string{"app=web host=false 2"}, 2},
+		"all go":                           {func(p *Pods) error { return cmp.Or(p.Delete(sent(pod("a", "web"))), p.Delete(sent(pod("b", "web")))) }, nil, 2},
+		"others are listed":                {func(p *Pods) error { return p.Replace([]any{sent(pod("c", "db"))}, "9") }, []string{"app=db host=false 1"}, 1},
 		"none is listed":                   {func(p *Pods) error { return p.Replace(nil, "9") }, nil, 1},
 		"a name in another namespace is another pod": {func(p *Pods) error {
-			return p.Add(with(pod("a", "web"), func(p *corev1.Pod) { p.Namespace = "other" }))
+			return p.Add(sent(with(pod("a", "web"), func(p *corev1.Pod) { p.Namespace = "other" })))
 		}, []string{"app=web host=false 2"}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			changes := 0
 			pods := NewPods(PodEvents{Counts: func(string) { changes++ }})
-			if err := pods.Replace([]any{pod("a", "web"), pod("b", "web")}, "1"); err != nil {
+			if err := pods.Replace([]any{sent(pod("a", "web")), sent(pod("b", "web"))}, "1"); err != nil {
 				t.Fatal(err)
 			}
 			changes = 0
@@ -109,7 +122,7 @@ func TestTheFirstListIsTold(t *testing.T) {
 		t.Error("known before they were listed")
 	}
 	for range 2 {
-		if err := pods.Replace([]any{pod("a", "web")}, "1"); err != nil || !pods.Synced() {
+		if err := pods.Replace([]any{sent(pod("a", "web"))}, "1"); err != nil || !pods.Synced() {
 			t.Errorf("listed, and synced is %t: %v", pods.Synced(), err)
 		}
 	}
@@ -132,11 +145,11 @@ func TestSomethingThatIsNoPodIsAnError(t *testing.T) {
 
 func TestWhatIsHandedOutIsACopy(t *testing.T) {
 	pods := NewPods(PodEvents{})
-	original := pod("a", "web")
+	original := sent(pod("a", "web"))
 	if err := pods.Add(original); err != nil {
 		t.Fatal(err)
 	}
-	original.Labels["app"] = "changed"
+	original.meta.Labels["app"] = "changed"
 	pods.Classes("shop")[0].Count = 9
 	want := []snapshot.Pod{{Namespace: "shop", Labels: map[string]string{"app": "web"}, Workload: snapshot.Workload{Kind: "StatefulSet", Name: "set"}, Count: 1}}
 	if !reflect.DeepEqual(pods.Classes("shop"), want) {
@@ -151,11 +164,11 @@ func TestPodsFromManySides(t *testing.T) {
 		wait.Go(func() {
 			for i := range 200 {
 				p := pod(fmt.Sprint(worker, "-", i), fmt.Sprint(i%3))
-				if err := cmp.Or(pods.Add(p), pods.Update(pod(p.Name, "x"))); err != nil {
+				if err := cmp.Or(pods.Add(sent(p)), pods.Update(sent(pod(p.Name, "x")))); err != nil {
 					t.Error(err)
 				}
 				pods.Classes("shop")
-				if err := pods.Delete(p); err != nil {
+				if err := pods.Delete(sent(p)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -183,23 +196,25 @@ func TestAddressesOfPods(t *testing.T) {
 		want, told []string
 	}{
 		"nothing happens":            {func(*Pods) error { return nil }, []string{"10.0.0.1", "10.0.0.2", "fd00::2"}, nil},
-		"a pod gets its address":     {func(p *Pods) error { return cmp.Or(p.Add(pod("c", "web")), p.Update(at("c", "10.0.0.3"))) }, []string{"10.0.0.1", "10.0.0.2", "10.0.0.3", "fd00::2"}, []string{"10.0.0.3"}},
-		"a pod goes":                 {func(p *Pods) error { return p.Delete(at("b")) }, []string{"10.0.0.1"}, []string{"10.0.0.2", "fd00::2"}},
-		"a pod completes":            {func(p *Pods) error { return p.Update(with(at("a", "10.0.0.1"), done)) }, []string{"10.0.0.2", "fd00::2"}, []string{"10.0.0.1"}},
-		"a pod gets another address": {func(p *Pods) error { return p.Update(at("a", "10.0.0.9")) }, []string{"10.0.0.2", "10.0.0.9", "fd00::2"}, []string{"10.0.0.1", "10.0.0.9"}},
-		"a pod loses one of two":     {func(p *Pods) error { return p.Update(at("b", "10.0.0.2")) }, []string{"10.0.0.1", "10.0.0.2"}, []string{"fd00::2"}},
+		"a pod gets its address":     {func(p *Pods) error { return cmp.Or(p.Add(sent(pod("c", "web"))), p.Update(sent(at("c", "10.0.0.3")))) }, []string{"10.0.0.1", "10.0.0.2", "10.0.0.3", "fd00::2"}, []string{"10.0.0.3"}},
+		"a pod goes":                 {func(p *Pods) error { return p.Delete(sent(at("b"))) }, []string{"10.0.0.1"}, []string{"10.0.0.2", "fd00::2"}},
+		"a pod completes":            {func(p *Pods) error { return p.Update(sent(with(at("a", "10.0.0.1"), done))) }, []string{"10.0.0.2", "fd00::2"}, []string{"10.0.0.1"}},
+		"a pod gets another address": {func(p *Pods) error { return p.Update(sent(at("a", "10.0.0.9"))) }, []string{"10.0.0.2", "10.0.0.9", "fd00::2"}, []string{"10.0.0.1", "10.0.0.9"}},
+		"a pod loses one of two":     {func(p *Pods) error { return p.Update(sent(at("b", "10.0.0.2"))) }, []string{"10.0.0.1", "10.0.0.2"}, []string{"fd00::2"}},
 		"labels change and addresses stay": {func(p *Pods) error {
-			return p.Update(with(at("a", "10.0.0.1"), func(p *corev1.Pod) { p.Labels["app"] = "db" }))
+			return p.Update(sent(with(at("a", "10.0.0.1"), func(p *corev1.Pod) { p.Labels["app"] = "db" })))
 		}, []string{"10.0.0.1", "10.0.0.2", "fd00::2"}, nil},
-		"the host network has none":                     {func(p *Pods) error { return p.Add(with(at("c", "192.168.0.1"), onHost)) }, []string{"10.0.0.1", "10.0.0.2", "fd00::2"}, nil},
-		"a successor comes before its predecessor goes": {func(p *Pods) error { return cmp.Or(p.Add(at("c", "10.0.0.1")), p.Delete(at("a"))) }, []string{"10.0.0.1", "10.0.0.2", "fd00::2"}, nil},
-		"IPv4 in IPv6 clothes is IPv4":                  {func(p *Pods) error { return p.Add(at("c", "::ffff:10.0.0.3")) }, []string{"10.0.0.1", "10.0.0.2", "10.0.0.3", "fd00::2"}, []string{"10.0.0.3"}},
-		"others are listed":                             {func(p *Pods) error { return p.Replace([]any{at("a", "10.0.0.1"), at("c", "10.0.0.3")}, "9") }, []string{"10.0.0.1", "10.0.0.3"}, []string{"10.0.0.2", "10.0.0.3", "fd00::2"}},
+		"the host network has none":                     {func(p *Pods) error { return p.Add(sent(with(at("c", "192.168.0.1"), onHost))) }, []string{"10.0.0.1", "10.0.0.2", "fd00::2"}, nil},
+		"a successor comes before its predecessor goes": {func(p *Pods) error { return cmp.Or(p.Add(sent(at("c", "10.0.0.1"))), p.Delete(sent(at("a")))) }, []string{"10.0.0.1", "10.0.0.2", "fd00::2"}, nil},
+		"IPv4 in IPv6 clothes is IPv4":                  {func(p *Pods) error { return p.Add(sent(at("c", "::ffff:10.0.0.3"))) }, []string{"10.0.0.1", "10.0.0.2", "10.0.0.3", "fd00::2"}, []string{"10.0.0.3"}},
+		"others are listed": {func(p *Pods) error {
+			return p.Replace([]any{sent(at("a", "10.0.0.1")), sent(at("c", "10.0.0.3"))}, "9")
+		}, []string{"10.0.0.1", "10.0.0.3"}, []string{"10.0.0.2", "10.0.0.3", "fd00::2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var told []string
 			pods := NewPods(PodEvents{Address: func(a netip.Addr) { told = append(told, a.String()) }})
-			if err := pods.Replace([]any{at("a", "10.0.0.1"), at("b", "10.0.0.2", "fd00::2")}, "1"); err != nil || len(told) > 0 {
+			if err := pods.Replace([]any{sent(at("a", "10.0.0.1")), sent(at("b", "10.0.0.2", "fd00::2"))}, "1"); err != nil || len(told) > 0 {
 				t.Fatal(err, told)
 			}
 			if err := c.do(pods); err != nil {
@@ -228,13 +243,13 @@ func BenchmarkPodsMemory(b *testing.B) {
 		pods := NewPods(PodEvents{})
 		for i := range total {
 			app := fmt.Sprintf("application-%d", i/10%100)
-			err := pods.Add(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+			err := pods.Add(sent(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 				Name: fmt.Sprintf("%s-5d8f7c9b6d-%05d", app, i), Namespace: fmt.Sprintf("namespace-%d", i/1000),
 				Labels:          map[string]string{"app.kubernetes.io/name": app, "app.kubernetes.io/part-of": "shop", "pod-template-hash": "5d8f7c9b6d"},
 				OwnerReferences: madeBy("ReplicaSet", app+"-5d8f7c9b6d"),
 			}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Ports: []corev1.ContainerPort{
 				{Name: "http", ContainerPort: 8080, Protocol: corev1.ProtocolTCP}, {Name: "metrics", ContainerPort: 9090, Protocol: corev1.ProtocolTCP},
-			}}}}, Status: corev1.PodStatus{PodIPs: []corev1.PodIP{{IP: fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255)}}}})
+			}}}}, Status: corev1.PodStatus{PodIPs: []corev1.PodIP{{IP: fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255)}}}}))
 			if err != nil {
 				b.Fatal(err)
 			}
