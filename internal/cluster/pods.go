@@ -88,9 +88,7 @@ func (p *Pods) Update(obj any) error {
 
 // Delete implements cache.ReflectorStore.
 func (p *Pods) Delete(obj any) error {
-	return p.change(obj, func(pod *watchedPod) podChange {
-		return p.remove(pod.key())
-	})
+	return p.change(obj, func(pod *watchedPod) podChange { return p.remove(pod.key()) })
 }
 
 // podChange is what a pod's coming or going changed.

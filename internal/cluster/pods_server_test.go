@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -64,14 +63,12 @@ func follow(t *testing.T, answers ...answer) *followed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		f.Run(ctx, client)
+		f.Run(t.Context(), client)
 	}()
 	t.Cleanup(func() {
-		cancel()
 		<-stopped
 		server.CloseClientConnections()
 		server.Close()
