@@ -21,7 +21,7 @@ func largePod() *corev1.Pod {
 	for i := range 4 {
 		p.ManagedFields = append(p.ManagedFields, metav1.ManagedFieldsEntry{
 			Manager: fmt.Sprint("manager-", i), Operation: "Update", APIVersion: "v1", FieldsType: "FieldsV1",
-			FieldsV1: &metav1.FieldsV1{Raw: []byte(strings.Repeat(`{"f:status":{"f:conditions":{`, 40))},
+			FieldsV1: metav1.NewFieldsV1(strings.Repeat(`{"f:status":{"f:conditions":{`, 40)),
 		})
 	}
 	container := &p.Spec.Containers[0]

@@ -8,7 +8,7 @@ import (
 
 // wireField is one field of a protobuf message.
 type wireField struct {
-	number protowire.Number
+	number int
 	wire   protowire.Type
 	// bytes are the value of a string or an embedded message: a part of the message that was read, not a copy.
 	bytes []byte
@@ -20,18 +20,19 @@ type wireField struct {
 // Fields of other types than strings, messages and varints are checked, and come without a value.
 func eachField(message []byte, read func(wireField) error) error {
 	for len(message) > 0 {
-		field, n := wireField{}, 0
-		if field.number, field.wire, n = protowire.ConsumeTag(message); n < 0 {
+		number, wire, n := protowire.ConsumeTag(message)
+		if n < 0 {
 			return protowire.ParseError(n)
 		}
+		field := wireField{number: int(number), wire: wire}
 		message = message[n:]
-		switch field.wire {
+		switch wire {
 		case protowire.BytesType:
 			field.bytes, n = protowire.ConsumeBytes(message)
 		case protowire.VarintType:
 			field.varint, n = protowire.ConsumeVarint(message)
 		default:
-			n = protowire.ConsumeFieldValue(field.number, field.wire, message)
+			n = protowire.ConsumeFieldValue(number, wire, message)
 		}
 		if n < 0 {
 			return fmt.Errorf("field %d: %w", field.number, protowire.ParseError(n))
