@@ -32,8 +32,15 @@ func (c *placeCache) get(ctx context.Context, ns snapshot.Namespace) (*analyzer.
 	if place != nil {
 		return place, nil
 	}
-	place, err := c.reader.Place(ctx, ns)
+	// What it was when those were listed who are looked at, it need not be any more.
+	now, err := c.reader.Namespace(ctx, ns.Name)
 	if err != nil {
+		return nil, err
+	}
+	if now == nil {
+		return c.reader.Place(ctx, ns)
+	}
+	if place, err = c.reader.Place(ctx, *now); err != nil {
 		return nil, err
 	}
 	c.mu.Lock()

@@ -20,7 +20,6 @@ import (
 
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/cluster"
-	"firebreak.dev/firebreak/internal/compiler"
 	"firebreak.dev/firebreak/internal/events"
 	"firebreak.dev/firebreak/internal/ledger"
 	"firebreak.dev/firebreak/internal/metrics"
@@ -42,19 +41,17 @@ const (
 
 // ProfileStatusReconciler folds what became of a profile's namespaces into its status. One serves each kind.
 type ProfileStatusReconciler struct {
-	kind   v1alpha1.Kind
-	client client.Client
-	reader *cluster.Reader
-	// compiler is the same for all controllers.
-	compiler *compiler.Compiler
-	ledger   *ledger.Ledger
-	pods     *cluster.Pods
-	plugins  *cluster.Plugins
-	others   *cluster.OtherPolicies
-	events   *events.Recorder
-	metrics  *metrics.Metrics
-	writes   *statusClock
-	queues   *statusQueues
+	kind    v1alpha1.Kind
+	client  client.Client
+	reader  *cluster.Reader
+	ledger  *ledger.Ledger
+	pods    *cluster.Pods
+	plugins *cluster.Plugins
+	others  *cluster.OtherPolicies
+	events  *events.Recorder
+	metrics *metrics.Metrics
+	writes  *statusClock
+	queues  *statusQueues
 }
 
 // Reconcile writes the status of one profile where it differs, and guards the deletion of cluster profiles.
@@ -67,7 +64,6 @@ func (r *ProfileStatusReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 		if apierrors.IsNotFound(err) {
 			r.ledger.ForgetProfile(key)
 			r.reader.Forget(key)
-			r.compiler.Forget(key)
 			r.writes.forget(key)
 			r.queues.forget(key)
 			r.metrics.Forget(key)

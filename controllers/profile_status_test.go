@@ -16,7 +16,6 @@ import (
 
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/cluster"
-	"firebreak.dev/firebreak/internal/compiler"
 	ownevents "firebreak.dev/firebreak/internal/events"
 	"firebreak.dev/firebreak/internal/ledger"
 	"firebreak.dev/firebreak/internal/metrics"
@@ -59,7 +58,7 @@ func listedPods(t *testing.T) *cluster.Pods {
 func TestAnEnforcedProfileBecomesReadyAlthoughItIsNotJudged(t *testing.T) {
 	c, record, pods := newCluster(t), ledger.New(func(snapshot.ProfileKey) {}), listedPods(t)
 	r := &ProfileStatusReconciler{
-		kind: v1alpha1.KindSegmentationProfile, client: c, compiler: &compiler.Compiler{}, ledger: record, pods: pods,
+		kind: v1alpha1.KindSegmentationProfile, client: c, ledger: record, pods: pods,
 		reader:  &cluster.Reader{Cache: c, Live: c, Pods: pods, Options: snapshot.DefaultOptions("firebreak-system")},
 		plugins: cluster.NewPlugins(func() {}), others: cluster.NewOtherPolicies(func(string) {}),
 		events: ownevents.NewRecorder(events.NewFakeRecorder(10)), metrics: metrics.New(make(chan struct{}), time.Now), writes: newStatusClock(), queues: &statusQueues{},

@@ -100,7 +100,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	}
 	for _, kind := range []v1alpha1.Kind{v1alpha1.KindSegmentationProfile, v1alpha1.KindClusterSegmentationProfile} {
 		r := &ProfileStatusReconciler{
-			kind: kind, client: writer, reader: reader, compiler: shared, ledger: record, pods: pods, plugins: plugins, others: others,
+			kind: kind, client: writer, reader: reader, ledger: record, pods: pods, plugins: plugins, others: others,
 			events: recorder, metrics: meter, writes: newStatusClock(), queues: queues,
 		}
 		if err := r.setup(mgr, o, queues); err != nil {

@@ -155,9 +155,4 @@ func (r *Reader) Confirm(ctx context.Context, p snapshot.Profile, again bool) er
 }
 
 // Forget drops a profile that is gone.
-func (r *Reader) Forget(profile snapshot.ProfileKey) {
-	r.confirmed.forget(profile)
-	if profile.Kind == v1alpha1.KindClusterSegmentationProfile {
-		r.converted.forget(profile.Name)
-	}
-}
+func (r *Reader) Forget(profile snapshot.ProfileKey) { r.confirmed.forget(profile) }

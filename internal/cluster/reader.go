@@ -94,11 +94,7 @@ func (r *Reader) ClusterProfiles(ctx context.Context) ([]snapshot.Profile, error
 	if err := r.Cache.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list ClusterSegmentationProfiles: %w", err)
 	}
-	out := make([]snapshot.Profile, 0, len(list.Items))
-	for i := range list.Items {
-		out = append(out, r.converted.of(&list.Items[i]))
-	}
-	return out, nil
+	return r.converted.all(list.Items), nil
 }
 
 func fromCluster(obj *v1alpha1.ClusterSegmentationProfile) snapshot.Profile {

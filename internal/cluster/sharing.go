@@ -11,15 +11,18 @@ import (
 	"firebreak.dev/firebreak/internal/networkpolicy"
 )
 
-// maxShared bounds how many different policies are held only so that others may be found to be like them. A cluster profile has some
-// dozens, whatever the number of its namespaces.
-const maxShared = 1024
+// maxShared bounds, in bytes of their JSON, the policies that are held only so that others may be found to be like them: some thousands
+// of such as people write, of which a cluster profile has some dozens, whatever the number of its namespaces. What is large and
+// changes often, such as a list of nodes, must not stay for long.
+const maxShared = 4 << 20
 
 // Sharing lets policies that say the same in several namespaces have it in memory once: their labels, annotations, owners and spec,
 // which is nearly all there is. Nobody changes what is in a cache. The zero value is ready to use, by several goroutines.
 type Sharing struct {
 	mu    sync.Mutex
 	known map[string]sharedParts
+	// size is what the keys take.
+	size int
 }
 
 // sharedParts are what policies of several namespaces have in common.
@@ -50,10 +53,10 @@ func (s *Sharing) find(key string, p *networkingv1.NetworkPolicy) sharedParts {
 	if ok {
 		return parts
 	}
-	if s.known == nil || len(s.known) >= maxShared {
-		s.known = map[string]sharedParts{}
-	}
 	parts = sharedParts{p.Labels, p.Annotations, p.OwnerReferences, p.Spec}
+	if s.size += len(key); s.known == nil || s.size > maxShared {
+		s.known, s.size = map[string]sharedParts{}, len(key)
+	}
 	s.known[key] = parts
 	return parts
 }

@@ -22,22 +22,34 @@ type Compiler struct {
 // Compile returns what the function Compile returns.
 func (k *Compiler) Compile(s snapshot.Snapshot) []Output {
 	outputs := make([]Output, 0, len(s.Profiles))
+	clusterProfiles := 0
 	for _, p := range s.Profiles {
 		if p.Key.Kind != v1alpha1.KindClusterSegmentationProfile {
 			// It is compiled for one namespace, and remembering every one would take more memory than time.
 			outputs = append(outputs, compileProfile(s, p))
 			continue
 		}
+		clusterProfiles++
 		outputs = append(outputs, k.version(p).compile(s))
 	}
+	k.forgetOthers(s.Profiles, clusterProfiles)
 	return outputs
 }
 
-// Forget drops a profile that is gone.
-func (k *Compiler) Forget(profile snapshot.ProfileKey) {
+// forgetOthers drops profiles that are gone, when there are more than so many: each snapshot has all cluster profiles.
+func (k *Compiler) forgetOthers(profiles []snapshot.Profile, number int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	delete(k.versions, profile)
+	if len(k.versions) <= number {
+		return
+	}
+	left := make(map[snapshot.ProfileKey]*version, number)
+	for _, p := range profiles {
+		if v, ok := k.versions[p.Key]; ok {
+			left[p.Key] = v
+		}
+	}
+	k.versions = left
 }
 
 // version returns what is remembered of this version of a profile.
@@ -79,9 +91,12 @@ type version struct {
 	last map[string]*remembered
 }
 
-// maxRemembered bounds how many sets of living tiers are told apart. Most profiles have one, and those for an application in
-// several namespaces as many as these.
-const maxRemembered = 16
+// maxRemembered bounds how many sets of living tiers are told apart, each with so many peers: most profiles have one set, and those
+// for an application in several namespaces as many as these. One with the addresses of all nodes must not be held a dozen times.
+const (
+	maxRemembered      = 16
+	maxRememberedPeers = 20_000
+)
 
 func (v *version) recall(lives string) *remembered {
 	v.mu.Lock()
@@ -92,7 +107,7 @@ func (v *version) recall(lives string) *remembered {
 func (v *version) remember(lives string, r *remembered) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.last == nil || len(v.last) >= maxRemembered {
+	if _, had := v.last[lives]; v.last == nil || !had && len(v.last) >= maxRemembered || r.peers > maxRememberedPeers/maxRemembered {
 		v.last = map[string]*remembered{}
 	}
 	v.last[lives] = r
@@ -105,6 +120,8 @@ type remembered struct {
 	// others are the namespaces in which it may come to something else.
 	others map[string]bool
 	output Output
+	// peers is the number of those of all its policies.
+	peers int
 }
 
 func (v *version) compile(s snapshot.Snapshot) Output {
@@ -119,7 +136,11 @@ func (v *version) compile(s snapshot.Snapshot) Output {
 	c := newCompilation(s, v.profile, lives)
 	whole := c.output(out)
 	if !c.here.local && whole.Disposition != Freeze {
-		v.remember(tiers, &remembered{s.Facts, s.Options, c.here.others, whole})
+		r := &remembered{facts: s.Facts, options: s.Options, others: c.here.others, output: whole}
+		for i := range whole.Policies {
+			r.peers += countPeers(whole.Policies[i].Spec)
+		}
+		v.remember(tiers, r)
 	}
 	return whole
 }

@@ -88,9 +88,10 @@ func TestAProfileIsCompiledOnceForNamespacesThatAreAlike(t *testing.T) {
 	if a.Pointer() != b.Pointer() {
 		t.Error("it was compiled again")
 	}
-	k.Forget(first.Profile.Key)
-	if len(k.versions) > 0 {
-		t.Error("it was not forgotten")
+	other := in("one")
+	other.Profiles[0].Key.Name = "other"
+	if k.Compile(other); len(k.versions) != 1 || k.versions[other.Profiles[0].Key] == nil {
+		t.Errorf("remembered are %d profiles, where one is left", len(k.versions))
 	}
 }
 
