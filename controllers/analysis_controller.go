@@ -25,7 +25,7 @@ const (
 	// previewDelay does the same for a namespace that looks at all others.
 	previewDelay = 5 * time.Second
 	// restFactor is how many times longer than it worked the analysis rests after each namespace: it should take no more than a
-	// fifth of a core from others, and half of that, by standBackFactor, while policies are written. longestRest bounds it, lest one
+	// fifth of a core from others, and half of that, by standBackFactor, while namespaces are reconciled. longestRest bounds it, lest one
 	// large namespace hold up all others.
 	restFactor      = 4
 	standBackFactor = 9

@@ -91,11 +91,12 @@ type version struct {
 	last map[string]*remembered
 }
 
-// maxRemembered bounds how many sets of living tiers are told apart, each with so many peers: most profiles have one set, and those
-// for an application in several namespaces as many as these. One with the addresses of all nodes must not be held a dozen times.
+// maxRemembered bounds how many sets of living tiers are told apart: most profiles have one, and those for an application in several
+// namespaces as many as these. What has more peers than maxPeersBeside takes the place of all others: one with the addresses of all
+// nodes must not be held a dozen times.
 const (
-	maxRemembered      = 16
-	maxRememberedPeers = 20_000
+	maxRemembered  = 16
+	maxPeersBeside = 1250
 )
 
 func (v *version) recall(lives string) *remembered {
@@ -107,7 +108,7 @@ func (v *version) recall(lives string) *remembered {
 func (v *version) remember(lives string, r *remembered) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if _, had := v.last[lives]; v.last == nil || !had && len(v.last) >= maxRemembered || r.peers > maxRememberedPeers/maxRemembered {
+	if _, had := v.last[lives]; v.last == nil || !had && len(v.last) >= maxRemembered || r.peers > maxPeersBeside {
 		v.last = map[string]*remembered{}
 	}
 	v.last[lives] = r

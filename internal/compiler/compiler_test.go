@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strconv"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -200,5 +201,20 @@ func TestRememberedPoliciesAreInTheOrderOfTheirNames(t *testing.T) {
 	}
 	if !slices.IsSorted(names) {
 		t.Errorf("they are %v", names)
+	}
+}
+
+func TestWhatIsRememberedIsBounded(t *testing.T) {
+	var v version
+	for i := range 3 * maxRemembered {
+		v.remember(strconv.Itoa(i), &remembered{peers: maxPeersBeside})
+		v.remember("again", &remembered{})
+		if len(v.last) > maxRemembered || v.recall("again") == nil {
+			t.Fatalf("after %d sets of tiers, %d are remembered", i+1, len(v.last))
+		}
+	}
+	v.remember("large", &remembered{peers: maxPeersBeside + 1})
+	if len(v.last) != 1 || v.recall("large") == nil {
+		t.Errorf("beside what is large, %d others are remembered", len(v.last)-1)
 	}
 }
