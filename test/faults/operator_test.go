@@ -24,6 +24,8 @@ type mortal struct {
 	crashes int
 	// last is when it crashed last, or was started first.
 	last time.Time
+	// over: the specs have ended, and it is not started again. A write that it made before may crash it yet.
+	over bool
 	errs []error
 }
 
@@ -45,6 +47,7 @@ func startMortal(ctx context.Context) *mortal {
 	DeferCleanup(func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
+		o.over = true
 		o.kill()
 		Expect(errors.Join(o.errs...)).To(Succeed())
 	})
@@ -65,6 +68,9 @@ func (o *mortal) start() {
 func (o *mortal) crash() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.over {
+		return
+	}
 	o.kill()
 	o.crashes++
 	o.start()

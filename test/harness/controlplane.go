@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -60,6 +61,10 @@ type ControlPlane struct {
 	controllers []string
 	// outages is nil when nothing can be taken down.
 	outages *outages
+
+	mu sync.Mutex
+	// operators are those that were started.
+	operators []*Process
 }
 
 // Start starts a control plane and returns when it answers and serves the CRDs. It fails with advice when the programs
@@ -224,9 +229,10 @@ func (c *ControlPlane) Root() string {
 	return c.root
 }
 
-// Stop stops every program of the control plane, and removes Dir if Start made it. It goes on past a failure.
+// Stop stops every program of the control plane, and removes Dir if Start made it. It goes on past a failure. An operator that
+// still runs is one: it wrote while other tests thought themselves alone with theirs.
 func (c *ControlPlane) Stop() error {
-	var errs []error
+	errs := []error{c.killOperators()}
 	if c.controllerManager != nil {
 		errs = append(errs, c.controllerManager.Kill())
 		c.controllerManager = nil
@@ -249,4 +255,18 @@ func (c *ControlPlane) Stop() error {
 		return fmt.Errorf("stop the control plane: %w", err)
 	}
 	return nil
+}
+
+// killOperators kills the operators that nobody stopped, and names them.
+func (c *ControlPlane) killOperators() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var errs []error
+	for _, operator := range c.operators {
+		if operator.Failure() == nil {
+			errs = append(errs, fmt.Errorf("the operator with the log %s was left running", operator.log), operator.Kill())
+		}
+	}
+	c.operators = nil
+	return errors.Join(errs...)
 }

@@ -177,6 +177,9 @@ func (c *ControlPlane) StartManager(ctx context.Context, opts ManagerOptions) (*
 	if err != nil {
 		return nil, err
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.operators = append(c.operators, process)
 	return &Manager{Process: process, ProbeURL: "http://" + probes, MetricsURL: "https://" + metrics}, nil
 }
 

@@ -2,6 +2,7 @@ package harness_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,6 +64,18 @@ func TestManagerRunsWithItsServiceAccount(t *testing.T) {
 		case <-killed.Exited():
 		default:
 			t.Error("it has not exited")
+		}
+	})
+	t.Run("one that nobody stopped is killed with the control plane, which says so", func(t *testing.T) {
+		forgotten, err := plane.StartManager(ctx, harness.ManagerOptions{Kubeconfig: kubeconfig})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := plane.Stop(); err == nil || !strings.Contains(err.Error(), "was left running") {
+			t.Errorf("got %v", err)
+		}
+		if forgotten.Failure() == nil {
+			t.Error("it runs")
 		}
 	})
 }
