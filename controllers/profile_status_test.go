@@ -61,7 +61,7 @@ func TestAnEnforcedProfileBecomesReadyAlthoughItIsNotJudged(t *testing.T) {
 		kind: v1alpha1.KindSegmentationProfile, client: c, ledger: record, pods: pods,
 		reader:  &cluster.Reader{Cache: c, Live: c, Pods: pods, Options: snapshot.DefaultOptions("firebreak-system")},
 		plugins: cluster.NewPlugins(func() {}), others: cluster.NewOtherPolicies(func(string) {}),
-		events: ownevents.NewRecorder(events.NewFakeRecorder(10)), metrics: metrics.New(make(chan struct{}), time.Now), writes: newStatusClock(), queues: &statusQueues{},
+		events: ownevents.NewRecorder(events.NewFakeRecorder(10), time.Now), metrics: metrics.New(make(chan struct{}), time.Now), writes: newStatusClock(), queues: &statusQueues{},
 	}
 	conditions := func() map[string]string {
 		t.Helper()

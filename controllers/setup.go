@@ -65,12 +65,19 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	record := ledger.New(queues.onOutcome)
 	shared := &compiler.Compiler{}
 	analysis := newAnalysis(reader, shared, record)
+	changes := &podChanges{
+		counted: func(namespaces map[string]bool) { queues.onPods(namespaces, reader) },
+		judge:   analysis.onPods,
+	}
 	pods, err := watchPods(mgr, cluster.PodEvents{
 		Counts: func(namespace string) {
-			queues.onPods(namespace, reader)
-			analysis.onPods(namespace)
+			analysis.places.drop(namespace)
+			changes.add(namespace, true)
 		},
-		Moved:   analysis.onPods,
+		Moved: func(namespace string) {
+			analysis.places.drop(namespace)
+			changes.add(namespace, false)
+		},
 		Address: addresses.tell,
 		Synced: func() {
 			queues.allProfiles(reader)
@@ -91,7 +98,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	if err != nil {
 		return err
 	}
-	recorder := events.NewRecorder(mgr.GetEventRecorder("firebreak"))
+	recorder := events.NewRecorder(mgr.GetEventRecorder("firebreak"), time.Now)
 	meter := metrics.New(mgr.Elected(), time.Now)
 	if o.Registerer != nil {
 		if err := o.Registerer.Register(meter); err != nil {

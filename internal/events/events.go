@@ -2,7 +2,9 @@
 package events
 
 import (
+	"fmt"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -10,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
 )
@@ -28,22 +31,32 @@ const (
 	actionJudge   = "Judge"
 )
 
-// Recorder emits the events.
+// Recorder emits the events. Its methods may be used side by side.
 type Recorder struct {
-	recorder events.EventRecorder
+	recorder    events.EventRecorder
+	corrections *pace
 }
 
-// NewRecorder returns a recorder that emits through the given one.
-func NewRecorder(recorder events.EventRecorder) *Recorder {
-	return &Recorder{recorder: recorder}
+// NewRecorder returns a recorder that emits through the given one, by the given clock.
+func NewRecorder(recorder events.EventRecorder, now func() time.Time) *Recorder {
+	return &Recorder{recorder: recorder, corrections: &pace{now: now}}
 }
 
-// DriftCorrected says that a policy that somebody changed was put right. The policy is the event's related object: a
-// recorder counts events that differ in their message alone as one, and would keep the first policy's message only.
-func (r *Recorder) DriftCorrected(profile runtime.Object, policy types.NamespacedName, change string) {
+// DriftCorrected says that a policy that somebody changed was put right. Each event is a write of its own: when hundreds of
+// policies are changed at once, not all are told, lest that be as much work as to put them right. The policy is the event's
+// related object: a recorder counts events that differ in their message alone as one, and would keep the first policy's message only.
+func (r *Recorder) DriftCorrected(profile client.Object, policy types.NamespacedName, change string) {
+	tell, last := r.corrections.take(profile.GetUID())
+	if !tell {
+		return
+	}
+	more := ""
+	if last {
+		more = fmt.Sprintf("; of further corrections one in %s is told as an event, while the profile's status counts them all", pauseBetween)
+	}
 	related := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: policy.Namespace, Name: policy.Name}}
 	r.recorder.Eventf(profile, related, corev1.EventTypeWarning, ReasonDriftCorrected, actionCorrect,
-		"NetworkPolicy %s was changed by somebody else (%s) and put right", policy, change)
+		"%s", cutNote(fmt.Sprintf("NetworkPolicy %s was changed by somebody else (%s) and put right%s", policy, change, more)))
 }
 
 // Widened says that policies which are not Firebreak's admit, for pods of a profile, what no profile declares.
