@@ -22,7 +22,7 @@ const (
 	policyDelay = 200 * time.Millisecond
 	// reachDelay gathers what changes in the namespaces that others look at.
 	reachDelay = time.Second
-	// previewDelay does the same for a namespace that looks at all others.
+	// previewDelay gathers what changes for a namespace that looks at all others.
 	previewDelay = 5 * time.Second
 	// restFactor is how many times longer than it worked the analysis rests after each namespace: it should take no more than a
 	// fifth of a core from others, and half of that, by standBackFactor, while namespaces are reconciled. longestRest bounds it, lest one
@@ -44,6 +44,8 @@ type AnalysisReconciler struct {
 	places   *placeCache
 	reach    *reachIndex
 	wakes    *analysisQueue
+	// podTurns are for onPods.
+	podTurns turns
 }
 
 func newAnalysis(reader *cluster.Reader, shared *compiler.Compiler, record *ledger.Ledger) *AnalysisReconciler {

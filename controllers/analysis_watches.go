@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"maps"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -90,10 +91,14 @@ func (r *AnalysisReconciler) onNamespace() handler.Funcs {
 	}
 }
 
-// onPods has a namespace judged whose pods changed.
-func (r *AnalysisReconciler) onPods(namespace string) {
-	r.wakes.add(namespace, handler.LowPriority, podDelay)
-	r.onChange(namespace, nil)
+// onPods has namespaces judged whose pods changed, each at most once in podRest, and returns those whose turn is later.
+func (r *AnalysisReconciler) onPods(namespaces map[string]bool) (later []string) {
+	due, later := r.podTurns.take(namespaces, podRest, time.Now())
+	for _, namespace := range due {
+		r.wakes.add(namespace, handler.LowPriority, 0)
+		r.onChange(namespace, nil)
+	}
+	return later
 }
 
 // onAllPods has every namespace judged: all pods are known now.

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,8 +27,6 @@ type statusQueues struct {
 const (
 	// foldDelay gathers what several namespaces report into one look at a profile.
 	foldDelay = 50 * time.Millisecond
-	// podDelay does the same for pods, of which many come and go at once.
-	podDelay = 500 * time.Millisecond
 	// foldFactor is how many times longer than a look at a profile takes more is gathered for the next one: those looks should
 	// take no more than a twentieth of a core from those who write policies. longestFold bounds it, lest a condition be late.
 	foldFactor  = 20
@@ -72,9 +71,9 @@ func (s *statusQueues) add(key snapshot.ProfileKey, after time.Duration) {
 // onOutcome wakes a profile of which a namespace has something new to say.
 func (s *statusQueues) onOutcome(key snapshot.ProfileKey) { s.add(key, foldDelay) }
 
-// onPods wakes the profiles that count the pods of a namespace.
-func (s *statusQueues) onPods(namespace string, reader *cluster.Reader) {
-	s.profilesOf(namespace, reader, podDelay)
+// onPods wakes the profiles that count the pods of these namespaces.
+func (s *statusQueues) onPods(namespaces map[string]bool, reader *cluster.Reader) {
+	s.profilesOf(namespaces, reader, 0)
 }
 
 // onOtherPolicies wakes the profiles of a namespace in which other policies came or went, or every profile when those are
@@ -84,23 +83,32 @@ func (s *statusQueues) onOtherPolicies(namespace string, reader *cluster.Reader)
 		s.allProfiles(reader)
 		return
 	}
-	s.profilesOf(namespace, reader, foldDelay)
+	s.profilesOf(map[string]bool{namespace: true}, reader, foldDelay)
 }
 
-// profilesOf wakes the profiles that apply to a namespace.
-func (s *statusQueues) profilesOf(namespace string, reader *cluster.Reader, after time.Duration) {
+// profilesOf wakes the profiles that apply to one of these namespaces.
+func (s *statusQueues) profilesOf(names map[string]bool, reader *cluster.Reader, after time.Duration) {
 	ctx := context.Background()
-	s.segmentationProfiles(ctx, reader, after, client.InNamespace(namespace))
-	ns, err := reader.Namespace(ctx, namespace)
-	if err != nil || ns == nil {
+	for name := range names {
+		s.segmentationProfiles(ctx, reader, after, client.InNamespace(name))
+	}
+	all, err := reader.Namespaces(ctx)
+	if err != nil {
 		return
+	}
+	var namespaces []snapshot.Namespace
+	for _, ns := range all {
+		if names[ns.Name] {
+			namespaces = append(namespaces, ns)
+		}
 	}
 	profiles, err := reader.ClusterProfiles(ctx)
 	if err != nil {
 		return
 	}
 	for _, p := range profiles {
-		if selects, err := p.Selects(*ns); selects && err == nil {
+		selected := func(ns snapshot.Namespace) bool { selects, err := p.Selects(ns); return selects && err == nil }
+		if slices.ContainsFunc(namespaces, selected) {
 			s.add(p.Key, after)
 		}
 	}

@@ -35,7 +35,7 @@ func (r *Reader) NamespacesChanged() {
 // Namespace returns a namespace, or nil when there is none.
 func (r *Reader) Namespace(ctx context.Context, name string) (*snapshot.Namespace, error) {
 	var ns corev1.Namespace
-	if err := r.Cache.Get(ctx, types.NamespacedName{Name: name}, &ns); err != nil {
+	if err := r.Cache.Get(ctx, types.NamespacedName{Name: name}, &ns, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, client.IgnoreNotFound(fmt.Errorf("read namespace %s: %w", name, err))
 	}
 	out := asNamespace(&ns)
