@@ -33,13 +33,18 @@ func listen() (*podChanges, *heard) {
 	}, h
 }
 
+// pass lets time pass in a bubble.
+func pass(d time.Duration) {
+	time.Sleep(d) //nolint:forbidigo // in a bubble, where nothing is waited for
+}
+
 func TestChangesOfPodsAreToldTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		changes, heard := listen()
 		changes.add("a", true)
 		changes.add("a", false)
 		changes.add("b", false)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if got := heard.counted; !maps.EqualFunc(got, map[time.Duration][]string{podDelay: {"a"}}, slices.Equal) {
 			t.Errorf("of their numbers is told %v", got)
 		}
@@ -54,11 +59,11 @@ func TestANamespaceWhosePodsChangeAllTheTimeIsJudgedNowAndThen(t *testing.T) {
 		changes, heard := listen()
 		for range 250 {
 			changes.add("busy", true)
-			time.Sleep(100 * time.Millisecond)
+			pass(100 * time.Millisecond)
 		}
 		changes.add("calm", true)
 		changes.add("busy", true)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if n := len(heard.counted); n < 49 {
 			t.Errorf("in 25 s, its pods were counted %d times", n)
 		}
@@ -83,7 +88,7 @@ func TestANamespaceWhosePodsChangeAllTheTimeIsJudgedNowAndThen(t *testing.T) {
 			t.Errorf("another is judged after %v", calm)
 		}
 		changes.add("last", true)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if n := len(heard.turns.last); n != 1 {
 			t.Errorf("%d are remembered", n)
 		}

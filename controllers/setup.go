@@ -65,27 +65,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	record := ledger.New(queues.onOutcome)
 	shared := &compiler.Compiler{}
 	analysis := newAnalysis(reader, shared, record)
-	changes := &podChanges{
-		counted: func(namespaces map[string]bool) { queues.onPods(namespaces, reader) },
-		judge:   analysis.onPods,
-	}
-	pods, err := watchPods(mgr, cluster.PodEvents{
-		Counts: func(namespace string) {
-			analysis.places.drop(namespace)
-			changes.add(namespace, true)
-		},
-		Moved: func(namespace string) {
-			analysis.places.drop(namespace)
-			changes.add(namespace, false)
-		},
-		Address: addresses.tell,
-		Synced: func() {
-			queues.allProfiles(reader)
-			analysis.onAllPods()
-			// The first list of a large cluster leaves behind several times what is kept of it, and at rest nobody would take that away.
-			go debug.FreeOSMemory()
-		},
-	})
+	pods, err := watchPods(mgr, podEvents(reader, queues, addresses, analysis))
 	if err != nil {
 		return err
 	}
@@ -204,4 +184,27 @@ func (unelected) NeedLeaderElection() bool { return false }
 
 func requestOf(key snapshot.ProfileKey) ctrl.Request {
 	return ctrl.Request{NamespacedName: types.NamespacedName{Namespace: key.Namespace, Name: key.Name}}
+}
+
+// podEvents leads from pods to those who depend on them.
+func podEvents(reader *cluster.Reader, queues *statusQueues, addresses *podAddressQueue, analysis *AnalysisReconciler) cluster.PodEvents {
+	changes := &podChanges{
+		counted: func(namespaces map[string]bool) { queues.onPods(namespaces, reader) },
+		judge:   analysis.onPods,
+	}
+	changed := func(namespace string, counts bool) {
+		analysis.places.drop(namespace)
+		changes.add(namespace, counts)
+	}
+	return cluster.PodEvents{
+		Counts:  func(namespace string) { changed(namespace, true) },
+		Moved:   func(namespace string) { changed(namespace, false) },
+		Address: addresses.tell,
+		Synced: func() {
+			queues.allProfiles(reader)
+			analysis.onAllPods()
+			// The first list of a large cluster leaves behind several times what is kept of it, and at rest nobody would take that away.
+			go debug.FreeOSMemory()
+		},
+	}
 }
