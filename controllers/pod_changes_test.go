@@ -33,9 +33,10 @@ func listen() (*podChanges, *heard) {
 	}, h
 }
 
-// pass lets time pass in a bubble.
+// pass lets time pass in a bubble, and what is due then happen.
 func pass(d time.Duration) {
 	time.Sleep(d) //nolint:forbidigo // in a bubble, where nothing is waited for
+	synctest.Wait()
 }
 
 func TestChangesOfPodsAreToldTogether(t *testing.T) {
