@@ -93,12 +93,13 @@ func (r *ProfileStatusReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 
 // say writes what is to be said now, and comes back when more may be.
 func (r *ProfileStatusReconciler) say(ctx context.Context, obj client.Object, in report.Input) (ctrl.Result, error) {
-	if report.Examined(in) {
+	unexamined, unjudged := report.Left(in)
+	if unexamined == 0 && unjudged == 0 {
 		r.writes.completed(in.Profile.Key)
 	}
 	var again time.Duration
 	in.Inherited, again = r.writes.inherited(in.Profile.Key, in.Now)
-	result, err := r.write(ctx, obj, in)
+	result, err := r.write(ctx, obj, in, unexamined)
 	if err == nil && result.RequeueAfter == 0 {
 		result.RequeueAfter = again
 	}
@@ -111,11 +112,11 @@ func (r *ProfileStatusReconciler) lacksFinalizer(obj client.Object) bool {
 		!controllerutil.ContainsFinalizer(obj, v1alpha1.Finalizer)
 }
 
-// write brings the live status to what is known, no more often than it should.
-func (r *ProfileStatusReconciler) write(ctx context.Context, obj client.Object, in report.Input) (ctrl.Result, error) {
+// write brings the live status to what is known, no more often than it should. Of the selected namespaces some are not examined yet.
+func (r *ProfileStatusReconciler) write(ctx context.Context, obj client.Object, in report.Input, unexamined int) (ctrl.Result, error) {
 	next, findings := report.StatusAndFindings(in)
 	r.metrics.Reported(in, next, findings)
-	r.queues.foldedIn(in.Profile.Key, time.Since(in.Now))
+	r.queues.foldedIn(in.Profile.Key, time.Since(in.Now), unexamined)
 	if equality.Semantic.DeepEqual(in.Previous, next) {
 		return ctrl.Result{}, nil
 	}

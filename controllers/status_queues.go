@@ -20,8 +20,15 @@ import (
 type statusQueues struct {
 	mu     sync.Mutex
 	byKind map[v1alpha1.Kind]queue
-	// took is how long the last look at a profile took, for those of many namespaces.
-	took map[snapshot.ProfileKey]time.Duration
+	// looks are the last looks at profiles of many namespaces.
+	looks map[snapshot.ProfileKey]look
+}
+
+// look is a look at all namespaces of a profile.
+type look struct {
+	took time.Duration
+	// left is how many namespaces had yet to be examined, less what was reported since.
+	left int
 }
 
 const (
@@ -33,22 +40,22 @@ const (
 	longestFold = 500 * time.Millisecond
 )
 
-// foldedIn notes how long a look at a profile took.
-func (s *statusQueues) foldedIn(key snapshot.ProfileKey, took time.Duration) {
+// foldedIn notes how long a look at a profile took, and how many namespaces it found that had yet to be examined.
+func (s *statusQueues) foldedIn(key snapshot.ProfileKey, took time.Duration, left int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if foldFactor*took <= foldDelay {
-		delete(s.took, key)
+		delete(s.looks, key)
 		return
 	}
-	if s.took == nil {
-		s.took = map[snapshot.ProfileKey]time.Duration{}
+	if s.looks == nil {
+		s.looks = map[snapshot.ProfileKey]look{}
 	}
-	s.took[key] = took
+	s.looks[key] = look{took, left}
 }
 
 // forget drops a profile that is gone.
-func (s *statusQueues) forget(key snapshot.ProfileKey) { s.foldedIn(key, 0) }
+func (s *statusQueues) forget(key snapshot.ProfileKey) { s.foldedIn(key, 0, 0) }
 
 func (s *statusQueues) set(kind v1alpha1.Kind, q queue) {
 	s.mu.Lock()
@@ -61,15 +68,30 @@ func (s *statusQueues) set(kind v1alpha1.Kind, q queue) {
 
 func (s *statusQueues) add(key snapshot.ProfileKey, after time.Duration) {
 	s.mu.Lock()
-	q, gathered := s.byKind[key.Kind], min(foldFactor*s.took[key], longestFold)
+	q, gathered := s.byKind[key.Kind], min(foldFactor*s.looks[key].took, longestFold)
 	s.mu.Unlock()
 	if q != nil {
 		q.AddAfter(requestOf(key), max(after, gathered))
 	}
 }
 
-// onOutcome wakes a profile of which a namespace has something new to say.
-func (s *statusQueues) onOutcome(key snapshot.ProfileKey) { s.add(key, foldDelay) }
+// onOutcome wakes a profile of which a namespace has something new to say: at once, when it may be the last that was waited for.
+func (s *statusQueues) onOutcome(key snapshot.ProfileKey) {
+	s.mu.Lock()
+	l := s.looks[key]
+	isLast := l.left == 1
+	if l.left > 0 {
+		l.left--
+		s.looks[key] = l
+	}
+	q := s.byKind[key.Kind]
+	s.mu.Unlock()
+	if isLast && q != nil {
+		q.AddAfter(requestOf(key), foldDelay)
+		return
+	}
+	s.add(key, foldDelay)
+}
 
 // onPods wakes the profiles that count the pods of these namespaces.
 func (s *statusQueues) onPods(namespaces map[string]bool, reader *cluster.Reader) {

@@ -27,7 +27,7 @@ func TestAProfileThatIsFoldedSlowlyIsFoldedLessOften(t *testing.T) {
 	q := &delays{}
 	s.set(v1alpha1.KindClusterSegmentationProfile, q)
 	for _, took := range []time.Duration{0, 10 * time.Millisecond, time.Second, time.Millisecond, 10 * time.Millisecond} {
-		s.foldedIn(key, took)
+		s.foldedIn(key, took, 0)
 		s.onOutcome(key)
 	}
 	s.onOutcome(other)
@@ -38,7 +38,22 @@ func TestAProfileThatIsFoldedSlowlyIsFoldedLessOften(t *testing.T) {
 	if !slices.Equal(q.after, want) {
 		t.Errorf("it is folded after %v, want %v", q.after, want)
 	}
-	if len(s.took) > 0 {
-		t.Errorf("left are %v", s.took)
+	if len(s.looks) > 0 {
+		t.Errorf("left are %v", s.looks)
+	}
+}
+
+func TestTheLastNamespaceThatWasWaitedForIsToldAtOnce(t *testing.T) {
+	key := snapshot.ProfileKey{Kind: v1alpha1.KindClusterSegmentationProfile, Name: "base"}
+	var s statusQueues
+	q := &delays{}
+	s.set(v1alpha1.KindClusterSegmentationProfile, q)
+	s.foldedIn(key, 10*time.Millisecond, 3)
+	for range 5 {
+		s.onOutcome(key)
+	}
+	later := 200 * time.Millisecond
+	if want := []time.Duration{later, later, foldDelay, later, later}; !slices.Equal(q.after, want) {
+		t.Errorf("it is folded after %v, want %v", q.after, want)
 	}
 }

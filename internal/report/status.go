@@ -52,10 +52,10 @@ func StatusAndFindings(in Input) (v1alpha1.ProfileStatus, []v1alpha1.Finding) {
 	return withDrift(status, in.Drift), findings
 }
 
-// Examined says whether every selected namespace is known, and judged, for this generation of the profile.
-func Examined(in Input) bool {
+// Left returns how many selected namespaces were not examined yet for this generation of the profile, and how many not judged.
+func Left(in Input) (unexamined, unjudged int) {
 	t := tallyOf(in)
-	return t.examined == t.selected && t.unjudged == 0
+	return int(t.selected - t.examined), int(t.unjudged)
 }
 
 // contradictsIsolation says whether a namespace that has been judged speaks against what an earlier process said of isolation.

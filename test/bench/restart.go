@@ -71,7 +71,7 @@ func (r *rollOut) byRestart(ctx context.Context) (took []time.Duration, err erro
 // returns when it said so.
 func (r *rollOut) untilExamined(ctx context.Context, manager *harness.Manager, namespaces int) (time.Time, error) {
 	var examined time.Time
-	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, rolledOutWithin, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, rolledOutWithin, true, func(ctx context.Context) (bool, error) {
 		if err := manager.Failure(); err != nil {
 			return false, err
 		}
