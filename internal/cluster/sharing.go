@@ -1,17 +1,14 @@
 package cluster
 
 import (
-	"encoding/json"
 	"sync"
 	"unique"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"firebreak.dev/firebreak/internal/networkpolicy"
 )
 
-// maxShared bounds, in bytes of their JSON, the policies that are held only so that others may be found to be like them: some thousands
+// maxShared bounds, in bytes of their encoding, the policies that are held only so that others may be found to be like them: some thousands
 // of such as people write, of which a cluster profile has some dozens, whatever the number of its namespaces. What is large and
 // changes often, such as a list of nodes, must not stay for long.
 const maxShared = 4 << 20
@@ -46,10 +43,10 @@ func (s *Sharing) Policy(p *networkingv1.NetworkPolicy) *networkingv1.NetworkPol
 }
 
 // find returns the parts of the first policy with this key.
-func (s *Sharing) find(key string, p *networkingv1.NetworkPolicy) sharedParts {
+func (s *Sharing) find(key []byte, p *networkingv1.NetworkPolicy) sharedParts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	parts, ok := s.known[key]
+	parts, ok := s.known[string(key)]
 	if ok {
 		return parts
 	}
@@ -57,12 +54,15 @@ func (s *Sharing) find(key string, p *networkingv1.NetworkPolicy) sharedParts {
 	if s.size += len(key); s.known == nil || s.size > maxShared {
 		s.known, s.size = map[string]sharedParts{}, len(key)
 	}
-	s.known[key] = parts
+	s.known[string(key)] = parts
 	return parts
 }
 
-// keyOf is a text that is equal for policies with equal parts only.
-func keyOf(p *networkingv1.NetworkPolicy) (string, error) {
-	meta, err := json.Marshal([]any{p.Labels, p.Annotations, p.OwnerReferences})
-	return string(meta) + networkpolicy.Key(p.Spec), err
+// keyOf is equal for policies with equal parts only: their encoding, in which maps are sorted.
+func keyOf(p *networkingv1.NetworkPolicy) ([]byte, error) {
+	parts := networkingv1.NetworkPolicy{
+		ObjectMeta: metav1.ObjectMeta{Labels: p.Labels, Annotations: p.Annotations, OwnerReferences: p.OwnerReferences},
+		Spec:       p.Spec,
+	}
+	return parts.Marshal()
 }
