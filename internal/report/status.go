@@ -54,8 +54,28 @@ func StatusAndFindings(in Input) (v1alpha1.ProfileStatus, []v1alpha1.Finding) {
 
 // Left returns how many selected namespaces were not examined yet for this generation of the profile, and how many not judged.
 func Left(in Input) (unexamined, unjudged int) {
-	t := tallyOf(in)
-	return int(t.selected - t.examined), int(t.unjudged)
+	for _, ns := range in.Namespaces {
+		if ns.Protected {
+			continue
+		}
+		if !isExamined(in, ns) {
+			unexamined++
+		}
+		if !needsNoJudgement(in, ns) {
+			unjudged++
+		}
+	}
+	return unexamined, unjudged
+}
+
+// isExamined says whether what a namespace came to is known for this generation of the profile.
+func isExamined(in Input, ns Namespace) bool {
+	return ns.Outcome != nil && ns.Outcome.UID == in.Profile.UID && ns.Outcome.Generation == in.Profile.Generation
+}
+
+// needsNoJudgement says whether a namespace is judged, or what it came to is frozen.
+func needsNoJudgement(in Input, ns Namespace) bool {
+	return isJudged(in, ns) || isExamined(in, ns) && ns.Outcome.State == Frozen
 }
 
 // contradictsIsolation says whether a namespace that has been judged speaks against what an earlier process said of isolation.
@@ -135,15 +155,14 @@ func tallyOf(in Input) tally {
 			continue
 		}
 		t.selected++
-		current := ns.Outcome != nil && ns.Outcome.UID == in.Profile.UID && ns.Outcome.Generation == in.Profile.Generation
-		if !isJudged(in, ns) && (!current || ns.Outcome.State != Frozen) {
+		if !needsNoJudgement(in, ns) {
 			t.unjudged++
 		}
 		if ns.Outcome == nil {
 			continue
 		}
 		t.policies += ns.Outcome.Policies
-		if !current {
+		if !isExamined(in, ns) {
 			continue
 		}
 		t.examined++
