@@ -69,12 +69,12 @@ func Left(in Input) (unexamined, unjudged int) {
 }
 
 // isExamined says whether what a namespace came to is known for this generation of the profile.
-func isExamined(in Input, ns Namespace) bool {
+func isExamined(in Input, ns NamespaceFacts) bool {
 	return ns.Outcome != nil && ns.Outcome.UID == in.Profile.UID && ns.Outcome.Generation == in.Profile.Generation
 }
 
 // needsNoJudgement says whether a namespace is judged, or what it came to is frozen.
-func needsNoJudgement(in Input, ns Namespace) bool {
+func needsNoJudgement(in Input, ns NamespaceFacts) bool {
 	return isJudged(in, ns) || isExamined(in, ns) && ns.Outcome.State == Frozen
 }
 
