@@ -93,6 +93,7 @@ func commands() []func(*shared) *cobra.Command {
 		newCheckCommand,
 		newMatrixCommand,
 		newDiffCommand,
+		newImportCommand,
 	}
 }
 

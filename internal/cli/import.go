@@ -1,0 +1,193 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/importer"
+	"firebreak.dev/firebreak/internal/plan"
+	"firebreak.dev/firebreak/internal/render"
+	"firebreak.dev/firebreak/internal/snapshot"
+)
+
+// importCommand is `kubectl firebreak import`.
+type importCommand struct {
+	*sources
+	name   string
+	output string
+}
+
+func newImportCommand(s *shared) *cobra.Command {
+	o := &importCommand{sources: newSources(s)}
+	cmd := &cobra.Command{
+		Use:   "import [POLICY...] [-f FILE | -k DIRECTORY]",
+		Short: "Turn NetworkPolicies into a profile that means the same",
+		Long: `Turn NetworkPolicies into a profile that means the same: tiers from their podSelectors, allow entries from
+their rules, descriptions from their annotations. Each namespace gets a profile of its own.
+
+Nothing is printed that does not mean the same: with the profile in the place of its policies, each pod that
+there could be admits the same, from and to everybody. A policy that a profile cannot say is left out, and
+named on standard error; it stays what it is beside the profile. Policies that Firebreak wrote are passed over.
+
+Exit codes: 0 all is imported; 1 something was left out; 2 it could not be done.`,
+		Example: `  # What would the policies of a namespace be as a profile?
+  kubectl firebreak import -n production
+
+  # The same for those in a directory
+  kubectl firebreak import -f policies/ >profile.yaml
+
+  # Only some of them, into a profile of this name
+  kubectl firebreak import -n production allow-web allow-api --name shop`,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) },
+	}
+	o.addFlags(cmd)
+	o.addAllNamespaces(cmd)
+	cmd.Flags().StringVar(&o.name, "name", "", "`name` of the profile; that of its namespace when empty")
+	addOutput(cmd, &o.output, "yaml", "json")
+	return cmd
+}
+
+// toImport are the policies of a namespace: those to import, and those that stay beside.
+type toImport struct {
+	policies, beside []*networkingv1.NetworkPolicy
+}
+
+func (o *importCommand) run(ctx context.Context, names []string) error {
+	r, err := o.read(ctx)
+	if err != nil {
+		return err
+	}
+	cluster := r.Cluster()
+	chosen, err := o.chosen(r, cluster, names)
+	if err != nil {
+		return err
+	}
+	if len(chosen) == 0 {
+		return o.nothingToImport(r)
+	}
+	var results []*importer.Result
+	for _, namespace := range slices.Sorted(maps.Keys(chosen)) {
+		result, err := o.importFrom(cluster, namespace, chosen[namespace])
+		if err != nil {
+			return err
+		}
+		o.note(namespace, result)
+		results = append(results, result)
+	}
+	if err := o.print(results); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(results, func(r *importer.Result) bool { return len(r.LeftOut) > 0 }) {
+		return errNo
+	}
+	return nil
+}
+
+// chosen returns the policies to import, by namespace. A name without a policy is an error.
+func (o *importCommand) chosen(r *reading, cluster *snapshot.Cluster, names []string) (map[string]*toImport, error) {
+	scope := o.scope(r)
+	out := map[string]*toImport{}
+	used := map[string]bool{}
+	for _, policy := range cluster.Policies {
+		if len(scope.Namespaces) > 0 && !slices.Contains(scope.Namespaces, policy.Namespace) {
+			continue
+		}
+		here := out[policy.Namespace]
+		if here == nil {
+			here = &toImport{}
+			out[policy.Namespace] = here
+		}
+		_, _, ours := plan.Owner(policy)
+		used[policy.Name] = used[policy.Name] || !ours
+		if ours || (len(names) > 0 && !slices.Contains(names, policy.Name)) {
+			here.beside = append(here.beside, policy)
+			continue
+		}
+		here.policies = append(here.policies, policy)
+	}
+	for _, name := range names {
+		if !used[name] {
+			return nil, fmt.Errorf("no NetworkPolicy %s to import", name)
+		}
+	}
+	maps.DeleteFunc(out, func(_ string, here *toImport) bool { return len(here.policies) == 0 })
+	return out, nil
+}
+
+func (o *importCommand) nothingToImport(r *reading) error {
+	switch {
+	case !o.files.IsEmpty():
+		return errors.New("no NetworkPolicy to import in the files")
+	case o.allNamespaces:
+		fmt.Fprintln(o.streams.ErrOut, "No NetworkPolicies to import found.")
+	default:
+		fmt.Fprintf(o.streams.ErrOut, "No NetworkPolicies to import found in namespace %s.\n", r.Namespace)
+	}
+	return nil
+}
+
+func (o *importCommand) importFrom(cluster *snapshot.Cluster, namespace string, policies *toImport) (*importer.Result, error) {
+	ns, known := cluster.Namespace(namespace)
+	if !known {
+		ns = snapshot.Namespace{Name: namespace}
+	}
+	name := o.name
+	if name == "" {
+		name = namespace
+	}
+	if taken := slices.ContainsFunc(cluster.Profiles, func(p snapshot.Profile) bool { return p.Key.Namespace == namespace && p.Key.Name == name }); taken {
+		return nil, fmt.Errorf("namespace %s has a SegmentationProfile %s already; choose another name with --name", namespace, name)
+	}
+	return importer.Import(importer.Input{
+		Namespace: ns, Policies: policies.policies, Beside: policies.beside, Name: name, Facts: cluster.Facts, Options: cluster.Options,
+	})
+}
+
+// note says what a reader must know, on standard error.
+func (o *importCommand) note(namespace string, result *importer.Result) {
+	style := styleFor(o.streams.ErrOut)
+	for _, omission := range result.LeftOut {
+		fmt.Fprintf(o.streams.ErrOut, "%s: NetworkPolicy %s/%s, which must stay as it is: %s\n", style.Yellow("Left out"), namespace, omission.Policy, omission.Why())
+	}
+	for _, remark := range result.Remarks {
+		fmt.Fprintf(o.streams.ErrOut, "Note: %s: %s\n", namespace, remark)
+	}
+	if len(result.Replaced) > 0 {
+		fmt.Fprintf(o.streams.ErrOut, "When profile %s/%s is Ready, it takes the place of these:\n  kubectl delete networkpolicy -n %s %s\n",
+			namespace, result.Profile.Name, namespace, strings.Join(result.Replaced, " "))
+	}
+}
+
+// print prints the profiles as people write them, or as a list.
+func (o *importCommand) print(results []*importer.Result) error {
+	results = slices.DeleteFunc(slices.Clone(results), func(r *importer.Result) bool { return r.Profile == nil })
+	if o.output == "json" {
+		var profiles []*v1alpha1.SegmentationProfile
+		for _, result := range results {
+			profiles = append(profiles, result.Profile)
+		}
+		return render.Profiles(o.streams.Out, profiles)
+	}
+	for i, result := range results {
+		if i > 0 {
+			fmt.Fprintln(o.streams.Out, "---")
+		}
+		head := "Imported from NetworkPolicy " + result.Replaced[0] + "."
+		if len(result.Replaced) > 1 {
+			head = "Imported from NetworkPolicies " + strings.Join(result.Replaced, ", ") + "."
+		}
+		if err := render.Profile(o.streams.Out, result.Profile, render.Remarks{Head: head}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

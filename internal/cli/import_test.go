@@ -1,0 +1,25 @@
+package cli
+
+import "testing"
+
+func TestImportTurnsPoliciesIntoAProfile(t *testing.T) {
+	mustBeGolden(t, "import-shop", session{args: "import -f internal/cli/testdata/import/shop.yaml -n production --name shop"})
+}
+
+func TestImportSaysWhatItLeavesOut(t *testing.T) {
+	mustBeGolden(t, "import-left-out",
+		session{args: "import -f internal/cli/testdata/import/left-out.yaml"},
+		session{args: "import -f internal/cli/testdata/import/left-out.yaml web -o json"},
+	)
+}
+
+func TestImportSaysWhyItCannotBeDone(t *testing.T) {
+	mustBeGolden(t, "import-not-done",
+		session{args: "import -f config/samples/three-tier.yaml"},
+		session{args: "import -f internal/cli/testdata/import/shop.yaml db cache"},
+		session{args: "import -f internal/cli/testdata/import/shop.yaml --name Not_A_Name"},
+		session{args: "import -f internal/cli/testdata/import/shop.yaml -n kube-system"},
+		session{args: "import -f internal/cli/testdata/import/shop.yaml -f config/samples/three-tier.yaml -n production --name shop"},
+		session{args: "import"},
+	)
+}
