@@ -106,24 +106,32 @@ func sameConnections(before, after random.Cluster) (pairs uint64, err error) {
 	if err := errors.Join(errWas, errIs); err != nil {
 		return 0, err
 	}
-	var ends []evaluator.Endpoint
+	matrixBefore, matrixAfter := was.Matrix(), is.Matrix()
+	classesBefore, classesAfter := classes(matrixBefore), classes(matrixAfter)
 	for i := range before.Pods {
-		ends = append(ends, evaluator.OfPod(&before.Pods[i]))
-	}
-	for _, addr := range addressesNamed(before.Policies) {
-		ends = append(ends, evaluator.OfAddress(addr))
-	}
-	for _, source := range ends {
-		for _, destination := range ends {
-			if source.Pod == nil && destination.Pod == nil {
+		for j := range before.Pods {
+			if i == j {
 				continue
 			}
 			pairs++
-			for _, port := range []int32{1, 53, 80, 443, 8080, 9090, 65535} {
-				for _, protocol := range []corev1.Protocol{corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP} {
-					connection := evaluator.Connection{Source: source, Destination: destination, Protocol: protocol, Port: port}
-					if a, b := was.Evaluate(connection).Verdict(), is.Evaluate(connection).Verdict(); passes(a) != passes(b) {
-						return pairs, fmt.Errorf("%v: %s before, %s after", connection, a, b)
+			a := matrixBefore.Between(classesBefore[i], classesBefore[j])
+			b := matrixAfter.Between(classesAfter[i], classesAfter[j])
+			if !a.Allowed.Equal(b.Allowed) || !a.Undecidable.Equal(b.Undecidable) {
+				return pairs, fmt.Errorf("from %v to %v: %v before, %v after", before.Pods[i], before.Pods[j], a, b)
+			}
+		}
+	}
+	for _, addr := range addressesNamed(before.Policies) {
+		for i := range before.Pods {
+			pairs++
+			pod, address := evaluator.OfPod(&before.Pods[i]), evaluator.OfAddress(addr)
+			for _, port := range []int32{53, 443, 65535} {
+				for _, c := range []evaluator.Connection{
+					{Source: pod, Destination: address, Protocol: corev1.ProtocolTCP, Port: port},
+					{Source: address, Destination: pod, Protocol: corev1.ProtocolTCP, Port: port},
+				} {
+					if a, b := was.Evaluate(c).Verdict(), is.Evaluate(c).Verdict(); passes(a) != passes(b) {
+						return pairs, fmt.Errorf("%v: %s before, %s after", c, a, b)
 					}
 				}
 			}
