@@ -103,7 +103,7 @@ reproducible: ## Build the checked out commit twice, in different places, and co
 
 .PHONY: golden
 golden: ## Write the golden files anew; look at the difference before you commit it
-	go test ./internal/compiler/... ./internal/analyzer/... ./internal/render/... ./internal/cli/... -update
+	go test ./internal/compiler/... ./internal/analyzer/... ./internal/importer/... ./internal/render/... ./internal/cli/... -update
 
 ##@ Develop
 
