@@ -74,6 +74,13 @@ func (o *importCommand) run(ctx context.Context, names []string) error {
 	if len(chosen) == 0 {
 		return o.nothingToImport(r)
 	}
+	if r.Offline {
+		fmt.Fprintln(o.streams.ErrOut, "Note: only the files are looked at. What NetworkPolicies close that are in the cluster and not in them, an entry open-ingress or open-egress would open.")
+	}
+	if r.AssumedDNS {
+		// What is only assumed proves nothing: without it, rules that lead to name servers stay rules.
+		cluster.Facts.Services = nil
+	}
 	var results []*importer.Result
 	for _, namespace := range slices.Sorted(maps.Keys(chosen)) {
 		result, err := o.importFrom(cluster, namespace, chosen[namespace])

@@ -41,7 +41,7 @@ func (t *translation) dnsOf(here *tier, cluster []atom) v1alpha1.DNS {
 	isElsewhere := func(a atom) bool { return missing(a) && !slices.ContainsFunc(dnsPorts(), samePort(a.port)) }
 	anywhere := portsOf(here, v1alpha1.Peer{Anywhere: &v1alpha1.AnywherePeer{}}, dnsPorts())
 	switch {
-	case !slices.ContainsFunc(anywhere, missing) && !slices.ContainsFunc(cluster, isElsewhere):
+	case len(cluster) > 0 && !slices.ContainsFunc(anywhere, missing) && !slices.ContainsFunc(cluster, isElsewhere):
 		t.drop(slices.Concat(anywhere, cluster))
 		return v1alpha1.DNSAny
 	case len(cluster) > 0 && !slices.ContainsFunc(cluster, missing):

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	yamlv3 "go.yaml.in/yaml/v3"
 	corev1 "k8s.io/api/core/v1"
@@ -124,9 +125,13 @@ func omitTCP(ports []v1alpha1.Port) {
 	}
 }
 
-// inBlocks takes away how the parser found a node written.
+// inBlocks takes away how the parser found a node written, but quotes the words that YAML 1.1, which kubectl reads, takes for true and
+// false: https://yaml.org/type/bool.html.
 func inBlocks(node *yamlv3.Node) {
 	node.Style = 0
+	if node.Tag == "!!str" && slices.Contains([]string{"y", "n", "yes", "no", "on", "off"}, strings.ToLower(node.Value)) {
+		node.Style = yamlv3.DoubleQuotedStyle
+	}
 	for _, inside := range node.Content {
 		inBlocks(inside)
 	}
