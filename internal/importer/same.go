@@ -21,7 +21,7 @@ import (
 // maxKinds is how many kinds of pods, or of namespaces, are told apart at most.
 const maxKinds = 4096
 
-var errTooManyKinds = fmt.Errorf("their selectors tell more than %d kinds of pods apart", maxKinds)
+var errTooManyKinds = errors.New("their selectors are too many, or tell too many kinds of pods and namespaces apart, to compare them")
 
 // Same returns nil when two lists of policies of a namespace admit the same, for each pod that there could be in it, in both
 // directions, from and to each pod that there could be in any namespace and each address outside. ErrDiffers says where not;

@@ -2,6 +2,7 @@ package importer
 
 import (
 	"fmt"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -29,7 +30,7 @@ type tier struct {
 	// open are the directions in which nothing restricts these pods.
 	open map[networkpolicy.Direction]bool
 	dns  v1alpha1.DNS
-	// pieces are parts of another tier, that differ from it in what is open.
+	// isPiece: it is a part of another tier, that differs from it in what is open.
 	isPiece bool
 	// isolatedBy are policies that isolate these pods.
 	isolatedBy []string
@@ -201,18 +202,15 @@ func (t *translation) tooMuch(sources []source) *Omission {
 	}
 	return &Omission{
 		Policy: sources[len(sources)-1].name,
-		Reason: fmt.Sprintf("a profile has at most %d tiers and %d entries; import the policies in parts, each into a profile of its own", maxTiers, maxEntries),
+		Reason: fmt.Sprintf("a profile has at most %d tiers and %d entries", maxTiers, maxEntries),
 	}
 }
 
 // remark adds a remark, once.
 func (t *translation) remark(text string) {
-	for _, had := range t.remarks {
-		if had == text {
-			return
-		}
+	if !slices.Contains(t.remarks, text) {
+		t.remarks = append(t.remarks, text)
 	}
-	t.remarks = append(t.remarks, text)
 }
 
 func (t *translation) remarkEveryPort(policy string) {
