@@ -33,8 +33,9 @@ With files, it draws the profiles in them; without, those that act in the namesp
 choose some of these: shop, or production/shop. A profile in Preview is drawn as not in force; --enforce draws
 what would be if it were.
 
-The formats: text for a terminal; mermaid for Markdown, as GitHub and many wikis show it; dot for Graphviz;
-json and yaml for programs.
+The formats: text for a terminal; svg for a document or a slide; html for one file that a browser opens, to
+search, filter and read what is behind each arrow; mermaid for Markdown, as GitHub and many wikis show it; dot
+for Graphviz; json and yaml for programs.
 
 Exit codes: 0 it was drawn; 1 a profile in the files would be refused; 2 it could not be done.`,
 		Example: `  # Who may talk to whom in this file?
@@ -42,17 +43,18 @@ Exit codes: 0 it was drawn; 1 a profile in the files would be refused; 2 it coul
 
   # A picture for a pull request, and one for a slide
   kubectl firebreak map -f config/samples/three-tier.yaml -o mermaid
-  kubectl firebreak map -f config/samples/three-tier.yaml -o dot | dot -Tsvg >shop.svg
+  kubectl firebreak map -f config/samples/three-tier.yaml -o svg >shop.svg
 
-  # The whole cluster, as it is
-  kubectl firebreak map -A`,
+  # The whole cluster, as it is, and as a page for an auditor
+  kubectl firebreak map -A
+  kubectl firebreak map -A -o html >cluster.html`,
 		ValidArgsFunction: o.completeNames,
 		RunE:              func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) },
 	}
 	o.addFlags(cmd)
 	o.addAllNamespaces(cmd)
 	cmd.Flags().BoolVar(&o.enforce, "enforce", false, "draw profiles in Preview as if they were enforced")
-	addOutput(cmd, &o.output, "text", "mermaid", "dot", "json", "yaml")
+	addOutput(cmd, &o.output, "text", "svg", "html", "mermaid", "dot", "json", "yaml")
 	return cmd
 }
 
@@ -201,6 +203,10 @@ func (o *mapCommand) scope(r *reading) string {
 
 func (o *mapCommand) print(g *topology.Graph) error {
 	switch o.output {
+	case "svg":
+		return render.MapSVG(o.streams.Out, g)
+	case "html":
+		return render.MapHTML(o.streams.Out, g)
 	case "mermaid":
 		return render.MapMermaid(o.streams.Out, g)
 	case "dot":
@@ -229,6 +235,6 @@ func (o *mapCommand) notes(r *reading, g *topology.Graph, known *snapshot.Cluste
 		o.noteAssumptions("--live")
 	}
 	if o.output == "mermaid" && len(g.Arrows) > mermaidMaxArrows {
-		fmt.Fprintf(o.streams.ErrOut, "Note: the picture has %d arrows, and Mermaid draws %d at most; name some profiles, or use -o dot.\n", len(g.Arrows), mermaidMaxArrows)
+		fmt.Fprintf(o.streams.ErrOut, "Note: the picture has %d arrows, and Mermaid draws %d at most; name some profiles, or use -o html.\n", len(g.Arrows), mermaidMaxArrows)
 	}
 }

@@ -59,7 +59,7 @@ func maps(t *testing.T) map[string]*topology.Graph {
 	}
 }
 
-func graphOf(t *testing.T, in topology.Input, files ...string) *topology.Graph {
+func graphOf(t testing.TB, in topology.Input, files ...string) *topology.Graph {
 	t.Helper()
 	var all strings.Builder
 	for _, file := range files {
@@ -73,7 +73,7 @@ func graphOf(t *testing.T, in topology.Input, files ...string) *topology.Graph {
 }
 
 // graphOfText returns the picture of all profiles in YAML documents, once the operator has done its work.
-func graphOfText(t *testing.T, in topology.Input, text string) *topology.Graph {
+func graphOfText(t testing.TB, in topology.Input, text string) *topology.Graph {
 	t.Helper()
 	inv := inventory.New()
 	documents := utilyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(text)))
@@ -196,6 +196,11 @@ func TestMapsWordForWord(t *testing.T) {
 		if name == "large" || name == "hostile" {
 			// Its JSON is what it was made from.
 			delete(formats, ".json")
+		} else {
+			formats[".svg"] = func(out io.Writer) error { return MapSVG(out, g) }
+		}
+		if name == "three-tier" {
+			formats[".html"] = func(out io.Writer) error { return MapHTML(out, g) }
 		}
 		for ending, write := range formats {
 			t.Run(name+ending, func(t *testing.T) {

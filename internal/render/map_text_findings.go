@@ -12,22 +12,7 @@ import (
 
 // findings writes what is wrong with a profile in full, each once.
 func (t *mapText) findings(p topology.Profile) {
-	list := slices.Clone(p.Findings)
-	add := func(more []topology.Finding) {
-		for _, f := range more {
-			known := func(g topology.Finding) bool { return g.Code == f.Code && g.Message == f.Message && g.Place == f.Place }
-			if f.Profile == p.ID && !slices.ContainsFunc(list, known) {
-				list = append(list, f)
-			}
-		}
-	}
-	for _, box := range t.Boxes {
-		add(box.Findings)
-	}
-	for _, arrow := range t.Arrows {
-		add(arrow.Findings)
-	}
-	slices.SortStableFunc(list, func(a, b topology.Finding) int { return rank(a.Severity) - rank(b.Severity) })
+	list := t.findingsOf(p)
 	if len(list) > 0 {
 		t.line("")
 	}
@@ -36,18 +21,33 @@ func (t *mapText) findings(p topology.Profile) {
 	}
 }
 
+// findingsOf returns what was found of a profile, wherever it is in the picture, each once and the gravest first.
+func (p *picture) findingsOf(profile topology.Profile) []topology.Finding {
+	list := slices.Clone(profile.Findings)
+	add := func(more []topology.Finding) {
+		for _, f := range more {
+			known := func(g topology.Finding) bool { return g.Code == f.Code && g.Message == f.Message && g.Place == f.Place }
+			if f.Profile == profile.ID && !slices.ContainsFunc(list, known) {
+				list = append(list, f)
+			}
+		}
+	}
+	for _, box := range p.Boxes {
+		add(box.Findings)
+	}
+	for _, arrow := range p.Arrows {
+		add(arrow.Findings)
+	}
+	slices.SortStableFunc(list, func(a, b topology.Finding) int { return rank(a.Severity) - rank(b.Severity) })
+	return list
+}
+
 func rank(s v1alpha1.Severity) int {
 	return slices.Index([]v1alpha1.Severity{v1alpha1.SeverityError, v1alpha1.SeverityWarning, v1alpha1.SeverityInfo}, s)
 }
 
 func (t *mapText) finding(f topology.Finding) {
-	text := f.Place + ": " + f.Message
-	if f.Place == "" {
-		text = f.Message
-	}
-	if f.Namespaces > 1 {
-		text += fmt.Sprintf(" (In %d namespaces.)", f.Namespaces)
-	}
+	text := inFull(f)
 	const indent = "    "
 	// A note is short, so that the first line has all of it.
 	head := "! " + f.Note()
@@ -56,6 +56,18 @@ func (t *mapText) finding(f topology.Finding) {
 	for _, line := range lines[1:] {
 		t.line(indent + "  " + line)
 	}
+}
+
+// inFull returns what was found, and where.
+func inFull(f topology.Finding) string {
+	text := f.Place + ": " + f.Message
+	if f.Place == "" {
+		text = f.Message
+	}
+	if f.Namespaces > 1 {
+		text += fmt.Sprintf(" (In %d namespaces.)", f.Namespaces)
+	}
+	return text
 }
 
 // mark paints a text as its severity demands.

@@ -9,6 +9,7 @@ import (
 
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/compiler"
+	"firebreak.dev/firebreak/internal/layout"
 	"firebreak.dev/firebreak/internal/networkpolicy"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
@@ -139,11 +140,17 @@ func (b *builder) addDNS(p snapshot.Profile) {
 // graph puts everything in order.
 func (b *builder) graph() *Graph {
 	g := &Graph{Profiles: b.listed, Groups: b.groups, Boxes: []Box{}, Arrows: []Arrow{}}
-	layers := b.layers()
 	rank := map[string]int{}
 	for i, id := range b.order {
 		rank[id] = i
-		b.boxes[id].Layer = layers[id]
+	}
+	var edges [][2]int
+	for key := range b.arrows {
+		edges = append(edges, [2]int{rank[key.from], rank[key.to]})
+	}
+	for i, layer := range layout.Layers(len(b.order), edges) {
+		id := b.order[i]
+		b.boxes[id].Layer = layer
 		g.Boxes = append(g.Boxes, *b.boxes[id])
 	}
 	tellPodsApart(g.Boxes)
