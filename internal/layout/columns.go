@@ -1,40 +1,63 @@
 package layout
 
+import "math"
+
 // setColumns gives columns their widths and places, and frames theirs.
 func (p *plan) setColumns() {
 	p.columnX = make([]extent, len(p.columns))
 	x := float64(Margin)
 	for c, column := range p.columns {
-		width := 0.0
+		width := p.narrowFrames(c)
 		for _, i := range column {
 			width = max(width, p.items[i].width)
 		}
-		width = max(width, p.narrowFrames(c))
 		begins, ends := p.framesAt(c)
 		if begins {
 			x += FramePadding
 		}
-		if c%2 == 1 {
-			x += bend
-		}
 		p.columnX[c] = extent{x, x + width}
-		x += width
-		if c%2 == 1 {
-			x += bend
-		}
+		x += width + p.bendAfter(c)
 		if ends {
 			x += FramePadding
 		}
 	}
 	p.groupX = make([]extent, len(p.spans))
-	p.titleHeight = make([]float64, len(p.spans))
 	for _, g := range p.groups {
 		s := p.spans[g]
-		e := extent{p.columnX[s.first].from - FramePadding, p.columnX[s.last].to + FramePadding}
+		p.groupX[g] = extent{p.columnX[s.first].from - FramePadding, p.columnX[s.last].to + FramePadding}
+	}
+}
+
+// setTitles asks for the heights of titles. Frames become no narrower after it.
+func (p *plan) setTitles() {
+	p.titleHeight = make([]float64, len(p.spans))
+	for _, g := range p.groups {
 		if title := p.graph.Groups[g].TitleHeight; title != nil {
-			p.titleHeight[g] = title(e.to - e.from - 2*FramePadding)
+			p.titleHeight[g] = title(p.groupX[g].to - p.groupX[g].from - 2*FramePadding)
 		}
-		p.groupX[g] = e
+	}
+}
+
+// bendAfter returns the room after a column.
+func (p *plan) bendAfter(column int) float64 {
+	if column < len(p.bends) {
+		return p.bends[column]
+	}
+	return leastBend
+}
+
+// setBends makes room for arrows that climb far.
+func (p *plan) setBends() {
+	p.bends = make([]float64, len(p.columns))
+	for c, column := range p.columns {
+		far := 0.0
+		for _, i := range column {
+			for _, n := range p.items[i].right {
+				from, to := p.items[i], p.items[n]
+				far = max(far, math.Abs(from.y+from.line-to.y-to.line))
+			}
+		}
+		p.bends[c] = min(mostBend, max(leastBend, climb*far))
 	}
 }
 

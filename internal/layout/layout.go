@@ -23,8 +23,9 @@ type Node struct {
 // itself, on its upper side.
 type Edge struct {
 	From, To int
-	// LabelWidth and LabelHeight are the room that its text needs; 0 when it has none.
-	LabelWidth, LabelHeight float64
+	// LabelWidth and LabelHeight are the room that its text needs; 0 when it has none. LabelLine is how far below the upper edge of
+	// the text the arrow passes through it.
+	LabelWidth, LabelHeight, LabelLine float64
 }
 
 // Group is a frame around boxes. One without boxes is placed nowhere.
@@ -72,8 +73,10 @@ const (
 	// lineGap is between arrows that run beside each other, and between them and boxes.
 	lineGap  = 12
 	labelGap = 6
-	// bend is the room between a column of boxes and one of texts, in which arrows change their height.
-	bend = 26
+	// leastBend and mostBend are the room between a column of boxes and one of texts, in which arrows change their height: the more of
+	// it, the higher they climb.
+	leastBend, mostBend = 26, 80
+	climb               = 0.25
 	// loopHeight is the room above a box for an arrow from it to itself, beside its text.
 	loopHeight = 22
 )
@@ -85,6 +88,9 @@ func Place(g Graph) Drawing {
 	p.arrangeGroups()
 	p.orderColumns()
 	p.setColumns()
+	p.setTitles()
 	p.setRows()
+	p.setBends()
+	p.setColumns()
 	return p.drawing()
 }

@@ -23,6 +23,7 @@ func drawn(r *rand.Rand, nodes, edges, groups int) Graph {
 		e := Edge{From: r.IntN(nodes), To: r.IntN(nodes)}
 		if r.IntN(2) == 0 {
 			e.LabelWidth, e.LabelHeight = 20+float64(r.IntN(80)), 12+float64(r.IntN(20))
+			e.LabelLine = float64(r.IntN(12))
 		}
 		g.Edges = append(g.Edges, e)
 	}

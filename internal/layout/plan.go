@@ -16,7 +16,9 @@ type plan struct {
 	// groups are those that have nodes, from top to bottom.
 	groups []int
 
-	columnX     []extent
+	columnX []extent
+	// bends are the room between a column and the next, in which arrows change their height.
+	bends       []float64
 	tops, feet  []float64
 	groupX      []extent
 	titleHeight []float64
@@ -38,6 +40,8 @@ type item struct {
 	kind   itemKind
 	// width and height are what it takes; above is how much of height is above the box, for loops.
 	width, height, above float64
+	// line is how far below its centre arrows reach it.
+	line float64
 	// left and right are the items in the columns beside it that edges lead to.
 	left, right []int
 	// y is its centre.
@@ -96,7 +100,7 @@ func (p *plan) addEdge(index int, e Edge) {
 		if left == right {
 			it := &p.items[left]
 			more := max(0, loopHeight+e.LabelHeight-it.above)
-			it.above, it.height = it.above+more, it.height+more
+			it.above, it.height, it.line = it.above+more, it.height+more, it.line+more/2
 		}
 		return
 	}
@@ -106,7 +110,7 @@ func (p *plan) addEdge(index int, e Edge) {
 	for column := first + 1; column < last; column++ {
 		w := item{column: column, group: p.groupOfWaypoint(left, right, column), kind: isWaypoint}
 		if column == label && e.LabelHeight > 0 {
-			w.kind, w.width, w.height = isLabel, e.LabelWidth, e.LabelHeight
+			w.kind, w.width, w.height, w.line = isLabel, e.LabelWidth, e.LabelHeight, e.LabelLine-e.LabelHeight/2
 		}
 		chain = append(chain, p.add(w))
 	}

@@ -99,7 +99,7 @@ func (p *plan) route(chain []int, leave, enter float64) Route {
 	lead(Point{p.columnX[p.items[first].column].to, leave})
 	r.Label = p.middle(chain)
 	for _, i := range chain[1 : len(chain)-1] {
-		x, y := p.columnX[p.items[i].column], p.items[i].y
+		x, y := p.columnX[p.items[i].column], p.items[i].y+p.items[i].line
 		lead(Point{x.from, y})
 		lead(Point{x.to, y})
 	}
@@ -134,6 +134,6 @@ func (p *plan) loop(e Edge) Route {
 func (p *plan) besideColumn(e Edge) Route {
 	a, b := p.box(e.From), p.box(e.To)
 	from, to := Point{a.X + a.Width, a.Y + a.Height/2}, Point{b.X + b.Width, b.Y + b.Height/2}
-	x := max(from.X, to.X) + bend
+	x := max(from.X, to.X) + leastBend
 	return Route{Curve: []Point{from, {x, from.Y}, {x, to.Y}, to}, Label: Point{x, (from.Y + to.Y) / 2}}
 }

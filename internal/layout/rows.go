@@ -22,8 +22,15 @@ type rows struct {
 	order []int
 }
 
-// relaxations is how often everything is drawn to its neighbours: more changes no picture that one would notice.
-const relaxations = 60
+// How often everything is drawn to its neighbours, how much of the way it goes each time, and how much it is drawn to the middle of the
+// picture meanwhile, so that what is not connected comes near: more of it changes no picture that one would notice.
+const (
+	relaxations = 160
+	haste       = 0.7
+	gravity     = 0.03
+	// fineMoves are those after nothing is on top of another any more.
+	fineMoves = 40
+)
 
 // setRows gives everything its height on the page: arrows as straight as can be, and nothing on top of another.
 func (p *plan) setRows() {
@@ -33,18 +40,66 @@ func (p *plan) setRows() {
 	}
 	r.sort()
 	r.pushDown(r.y)
-	for range relaxations {
-		down := r.wishes()
-		up := slices.Clone(down)
-		r.pushDown(down)
-		r.pushUp(up)
-		// What two placements keep, their mean keeps.
-		for i := range r.y {
-			r.y[i] = (down[i] + up[i]) / 2
+	for n := range relaxations {
+		for v, wish := range r.wishes(n < relaxations/2) {
+			r.y[v] += haste * (wish - r.y[v])
+		}
+		r.partAll()
+	}
+	down, up := slices.Clone(r.y), slices.Clone(r.y)
+	r.pushDown(down)
+	r.pushUp(up)
+	// What two placements keep, their mean keeps.
+	for v := range r.y {
+		r.y[v] = (down[v] + up[v]) / 2
+	}
+	for range fineMoves {
+		r.moveWithin()
+	}
+	r.settle()
+}
+
+// moveWithin moves items to where they wish to be, as far as others let them, and closes frames around them: their edges move inwards
+// only, so nothing else is touched.
+func (r *rows) moveWithin() {
+	for _, v := range r.order {
+		if v >= len(r.items) {
+			continue
+		}
+		wish, ok := r.wish(v)
+		if !ok {
+			continue
+		}
+		for _, rule := range r.under[v] {
+			wish = min(wish, r.y[rule.lower]-rule.distance)
+		}
+		for _, rule := range r.over[v] {
+			wish = max(wish, r.y[rule.upper]+rule.distance)
+		}
+		r.y[v] = wish
+	}
+	r.closeFrames(r.y)
+}
+
+// partAll pushes apart what is too close, either by half, so that the whole stays where it is: from top to bottom and back.
+func (r *rows) partAll() {
+	for _, v := range r.order {
+		for _, rule := range r.over[v] {
+			r.part(rule)
 		}
 	}
-	r.tighten()
-	r.settle()
+	for _, v := range slices.Backward(r.order) {
+		for _, rule := range r.under[v] {
+			r.part(rule)
+		}
+	}
+}
+
+func (r *rows) part(rule below) {
+	if missing := r.y[rule.upper] + rule.distance - r.y[rule.lower]; missing > 0 {
+		r.y[rule.upper] -= missing / 2
+		r.y[rule.lower] += missing / 2
+	}
 }
 
 func (r *rows) top(group int) int  { return len(r.items) + 2*group }
@@ -123,31 +178,49 @@ func (r *rows) sort() {
 	}
 }
 
-// wishes returns where everything would be if it were alone: items where their neighbours are, frames close to what is in them.
-func (r *rows) wishes() []float64 {
+// wishes returns where everything would be if it were alone: items where their neighbours are, frames close to what is in them. With
+// gravity, all is drawn to the middle besides.
+func (r *rows) wishes(withGravity bool) []float64 {
 	out := slices.Clone(r.y)
-	for i, it := range r.items {
-		sum, weights := 0.0, 0.0
-		for _, beside := range [][]int{it.left, it.right} {
-			for _, n := range beside {
-				// Long arrows are rather straight in the middle than at their ends.
-				weight := 1.0
-				if it.kind != isNode && r.items[n].kind != isNode {
-					weight = 3
-				}
-				sum, weights = sum+weight*r.centre(n), weights+weight
-			}
+	middle := 0.0
+	for i := range r.items {
+		middle += r.y[i] / float64(len(r.items))
+	}
+	for i := range r.items {
+		wish, ok := r.wish(i)
+		if ok {
+			out[i] = wish
 		}
-		if weights > 0 {
-			out[i] = sum/weights - r.items[i].above/2
+		if withGravity {
+			out[i] += gravity * (middle - out[i])
 		}
 	}
 	r.closeFrames(out)
 	return out
 }
 
-// centre is where arrows reach an item: the middle of its box, above which there may be loops.
-func (r *rows) centre(item int) float64 { return r.y[item] + r.items[item].above/2 }
+// wish returns where an item would be if it were alone: where its neighbours are. False when it has none.
+func (r *rows) wish(item int) (y float64, ok bool) {
+	it := r.items[item]
+	sum, weights := 0.0, 0.0
+	for _, beside := range [][]int{it.left, it.right} {
+		for _, n := range beside {
+			// Long arrows are rather straight in the middle than at their ends.
+			weight := 1.0
+			if it.kind != isNode && r.items[n].kind != isNode {
+				weight = 3
+			}
+			sum, weights = sum+weight*r.lineOf(n), weights+weight
+		}
+	}
+	if weights == 0 {
+		return 0, false
+	}
+	return sum/weights - it.line, true
+}
+
+// lineOf is the height at which arrows reach an item.
+func (r *rows) lineOf(item int) float64 { return r.y[item] + r.items[item].line }
 
 // closeFrames puts the edges of frames as close to what is in them as they may be.
 func (r *rows) closeFrames(y []float64) {
@@ -178,9 +251,6 @@ func (r *rows) pushUp(y []float64) {
 		}
 	}
 }
-
-// tighten closes frames around what is in them at last. An edge moves inwards only, so nothing else is touched.
-func (r *rows) tighten() { r.closeFrames(r.y) }
 
 // settle moves everything so that the picture begins at the Margin, and writes it down.
 func (r *rows) settle() {

@@ -31,7 +31,7 @@ func MapHTML(out io.Writer, g *topology.Graph) error {
 		return fmt.Errorf("read the page of the map: %w", err)
 	}
 	w := &svgWriter{scene: newScene(g), interactive: true}
-	w.line(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %s %s" role="group" aria-label="The picture">`, number(w.drawing.Width), number(w.drawing.Height))
+	w.line(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %s %s" role="group" aria-label="The picture">`, pixels(w.drawing.Width), pixels(w.drawing.Height))
 	w.scenery()
 	w.line("</svg>")
 	css := fmt.Sprintf(":root { %s color-scheme: light; }\n@media (prefers-color-scheme: dark) { :root:not([data-theme=light]) { %s color-scheme: dark; } }\n"+
@@ -40,9 +40,9 @@ func MapHTML(out io.Writer, g *topology.Graph) error {
 	var text bytes.Buffer
 	err = page.Execute(&text, map[string]any{
 		// These are the program's own, and what they hold of profiles was escaped where it was put in.
-		"SVG": template.HTML(w.out.String()), //nolint:gosec // See above.
-		"CSS": template.CSS(css), //nolint:gosec // See above.
-		"JS":  template.JS(files["js"]), //nolint:gosec // See above.
+		"SVG":    template.HTML(w.out.String()), //nolint:gosec // See above.
+		"CSS":    template.CSS(css),             //nolint:gosec // See above.
+		"JS":     template.JS(files["js"]),      //nolint:gosec // See above.
 		"Policy": fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'", digest("\n"+css+"\n"), digest("\n"+files["js"]+"\n")),
 		"Page":   newMapPage(w.scene),
 		"Legend": w.legend(),

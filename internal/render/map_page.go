@@ -47,6 +47,30 @@ type pageFact struct {
 	IsBad  bool
 }
 
+// caption names a picture.
+func (p *picture) caption() string {
+	if len(p.Profiles) == 1 {
+		profile := p.Profiles[0]
+		return printable("Who may talk to whom: " + strings.TrimPrefix(profile.Namespace+"/"+profile.Name, "/"))
+	}
+	return fmt.Sprintf("Who may talk to whom: %d profiles", len(p.Profiles))
+}
+
+// mostSentences is how many arrows a description tells of.
+const mostSentences = 60
+
+// sentences tells a picture to those who cannot see it.
+func (p *picture) sentences() []string {
+	var out []string
+	for i, a := range p.Arrows {
+		if i == mostSentences {
+			return append(out, fmt.Sprintf("And %d more", len(p.Arrows)-i))
+		}
+		out = append(out, strings.SplitN(arrowTooltip(p, a), "\n", 2)[0])
+	}
+	return out
+}
+
 func newMapPage(s *scene) mapPage {
 	page := mapPage{Title: s.caption(), Caption: s.count()}
 	for _, profile := range s.Profiles {
@@ -132,14 +156,7 @@ func (p *picture) count() string {
 			tiers++
 		}
 	}
-	return fmt.Sprintf("%s, %s", counted(tiers, "tier"), counted(len(p.Arrows), "connection"))
-}
-
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return fmt.Sprintf("%s, %s", number(tiers, "tier", "tiers"), number(len(p.Arrows), "connection", "connections"))
 }
 
 func (p *picture) profileRow(profile topology.Profile) pageProfile {

@@ -11,16 +11,16 @@ import (
 
 // Sizes of text and what is around it, in pixels.
 const (
-	nameSize    = 14.0
-	nameLine    = 18.0
-	detailSize  = 11.0
-	portsSize   = 11.0
+	nameSize   = 14.0
+	nameLine   = 18.0
+	detailSize = 11.0
+	portsSize  = 11.0
 	// leading is between two lines.
-	leading = 3.5
-	boxPadding  = 13.0
-	leastBox    = 116.0
-	leastFrame  = 250.0
-	arrowText   = 150.0
+	leading    = 3.5
+	boxPadding = 13.0
+	leastBox   = 116.0
+	leastFrame = 250.0
+	arrowText  = 150.0
 )
 
 // scene is a picture with everything in its place.
@@ -135,17 +135,23 @@ func (s *scene) graph() layout.Graph {
 	var g layout.Graph
 	for _, f := range s.frames {
 		g.Groups = append(g.Groups, layout.Group{
-			MinWidth:    max(leastFrame, textWidth(f.name, nameSize)+2*boxPadding),
-			TitleHeight: func(width float64) float64 { return nameLine + (detailSize+leading)*float64(len(fitted(f.details, detailSize, width))) },
+			MinWidth: max(leastFrame, textWidth(f.name, nameSize)+2*boxPadding),
+			TitleHeight: func(width float64) float64 {
+				return nameLine + (detailSize+leading)*float64(len(fitted(f.details, detailSize, width)))
+			},
 		})
 	}
 	var edges [][2]int
 	for _, a := range s.arrows {
 		width, height := textSize(a.lines)
 		edges = append(edges, [2]int{a.from, a.to})
-		g.Edges = append(g.Edges, layout.Edge{From: a.from, To: a.to, LabelWidth: width, LabelHeight: height})
+		edge := layout.Edge{From: a.from, To: a.to, LabelWidth: width, LabelHeight: height}
+		if len(a.lines) > 0 {
+			edge.LabelLine = lineHeight(a.lines[0])
+		}
+		g.Edges = append(g.Edges, edge)
 	}
-	layers := layout.Layers(len(s.boxes), edges)
+	layers := s.layers(edges)
 	for i, b := range s.boxes {
 		width, height := textSize(b.lines)
 		width = max(width, textWidth(printable(b.Name), nameSize))
@@ -155,6 +161,27 @@ func (s *scene) graph() layout.Graph {
 		})
 	}
 	return g
+}
+
+// layers returns the columns of boxes. One without arrows is where others of its frame are, so that the frame is no wider for it.
+func (s *scene) layers(edges [][2]int) []int {
+	layers := layout.Layers(len(s.boxes), edges)
+	connected := make([]bool, len(s.boxes))
+	for _, e := range edges {
+		connected[e[0]], connected[e[1]] = connected[e[0]] || e[0] != e[1], connected[e[1]] || e[0] != e[1]
+	}
+	first := map[string]int{}
+	for i, b := range s.boxes {
+		if layer, ok := first[b.Group]; connected[i] && (!ok || layers[i] < layer) {
+			first[b.Group] = layers[i]
+		}
+	}
+	for i, b := range s.boxes {
+		if !connected[i] {
+			layers[i] = first[b.Group]
+		}
+	}
+	return layers
 }
 
 // textSize returns the room that lines need.

@@ -22,11 +22,11 @@ func MapSVG(out io.Writer, g *topology.Graph) error {
 	legend := w.footer()
 	width, height := w.size(legend)
 	w.line(`<svg xmlns="http://www.w3.org/2000/svg" width="%s" height="%s" viewBox="0 0 %s %s" role="img" aria-labelledby="picture-title picture-description">`,
-		number(width), number(height), number(width), number(height))
+		pixels(width), pixels(height), pixels(width), pixels(height))
 	w.line(`<title id="picture-title">%s</title>`, escapeHTML(w.caption()))
 	w.line(`<desc id="picture-description">%s</desc>`, escapeHTML(strings.Join(w.sentences(), ". ")))
 	w.line("<style>\n%s@media screen and (prefers-color-scheme: dark) {\n%s}\n</style>", coloured(sceneCSS, false), coloured(sceneCSS, true))
-	w.line(`<rect class="paper" width="%s" height="%s"/>`, number(width), number(height))
+	w.line(`<rect class="paper" width="%s" height="%s"/>`, pixels(width), pixels(height))
 	w.scenery()
 	for i, text := range legend {
 		w.text("soft", layout.Margin, w.drawing.Height+(detailSize+leading)*float64(i+1), detailSize, text)
@@ -62,8 +62,8 @@ func (w *svgWriter) size(legend []string) (width, height float64) {
 	return math.Ceil(width), math.Ceil(height)
 }
 
-// number returns a length, to a tenth of a pixel.
-func number(x float64) string { return strconv.FormatFloat(math.Round(x*10)/10, 'f', -1, 64) }
+// pixels returns a length, to a tenth of a pixel.
+func pixels(x float64) string { return strconv.FormatFloat(math.Round(x*10)/10, 'f', -1, 64) }
 
 // scenery writes the picture itself.
 func (w *svgWriter) scenery() {
@@ -103,7 +103,7 @@ func (w *svgWriter) frame(i int) {
 }
 
 func (w *svgWriter) rectangle(r layout.Rectangle, round int) {
-	w.line(`<rect x="%s" y="%s" width="%s" height="%s" rx="%d"/>`, number(r.X), number(r.Y), number(r.Width), number(r.Height), round)
+	w.line(`<rect x="%s" y="%s" width="%s" height="%s" rx="%d"/>`, pixels(r.X), pixels(r.Y), pixels(r.Width), pixels(r.Height), round)
 }
 
 // text writes a line. Size 0 is that of the class.
@@ -112,9 +112,9 @@ func (w *svgWriter) text(class string, x, y, size float64, text string, attribut
 		attributes = append(attributes, fmt.Sprintf(`class="%s"`, class))
 	}
 	if size > 0 {
-		attributes = append(attributes, fmt.Sprintf(`font-size="%s"`, number(size)))
+		attributes = append(attributes, fmt.Sprintf(`font-size="%s"`, pixels(size)))
 	}
-	w.line(`<text x="%s" y="%s" %s>%s</text>`, number(x), number(y), strings.Join(attributes, " "), escapeHTML(text))
+	w.line(`<text x="%s" y="%s" %s>%s</text>`, pixels(x), pixels(y), strings.Join(attributes, " "), escapeHTML(text))
 }
 
 // open begins the part of the document that stands for a box or an arrow. What of it is for a page's script is only there for a page.
@@ -169,17 +169,17 @@ func (w *svgWriter) arrow(i int) {
 		w.line(`<path class="hit" d="%s"/>`, path)
 	}
 	w.line(`<path class="line" d="%s" marker-end="url(#head-%s)"/>`, path, head)
-	width, height := textSize(a.lines)
-	if height > 0 {
-		w.line(`<rect class="halo" x="%s" y="%s" width="%s" height="%s" rx="3"/>`,
-			number(route.Label.X-width/2-2), number(route.Label.Y-height/2), number(width+4), number(height))
-	}
-	y := route.Label.Y - height/2 - leading
+	_, height := textSize(a.lines)
+	// The arrow passes below the first line.
+	y := route.Label.Y - height/2 - 2*leading
 	for k, line := range a.lines {
 		y += lineHeight(line)
 		class := "soft"
 		if k == 0 {
 			class = ""
+		}
+		if k == 1 {
+			y += leading
 		}
 		w.text(lineClass(line, class), route.Label.X, y, line.size, line.text, `text-anchor="middle"`)
 	}
@@ -216,7 +216,7 @@ func curve(points []layout.Point) string {
 		default:
 			out.WriteString(" ")
 		}
-		out.WriteString(number(p.X) + " " + number(p.Y))
+		out.WriteString(pixels(p.X) + " " + pixels(p.Y))
 	}
 	return out.String()
 }

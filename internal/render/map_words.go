@@ -43,7 +43,8 @@ func (p *picture) legend() []string {
 		notOpen = notOpen || a.State == topology.ArrowVoid || a.State == topology.ArrowHalfOpen
 	}
 	for _, box := range p.Boxes {
-		marked = marked || len(box.Findings) > 0
+		_, findings := p.foldedInto(box)
+		marked = marked || len(findings) > 0
 	}
 	var out []string
 	if preview {

@@ -3,7 +3,7 @@ package render
 import (
 	"strings"
 
-	"golang.org/x/text/width"
+	eastasian "golang.org/x/text/width"
 )
 
 // helvetica holds the widths of the characters from blank to tilde in thousandths of the size of the font, as Adobe's metrics of
@@ -21,10 +21,10 @@ const otherFonts = 1.08
 func textWidth(text string, size float64) float64 {
 	sum := 0
 	for _, r := range text {
-		switch kind := width.LookupRune(r).Kind(); {
+		switch kind := eastasian.LookupRune(r).Kind(); {
 		case r >= ' ' && r <= '~':
 			sum += helvetica[r-' ']
-		case kind == width.EastAsianWide || kind == width.EastAsianFullwidth:
+		case kind == eastasian.EastAsianWide || kind == eastasian.EastAsianFullwidth:
 			sum += 1000
 		default:
 			sum += 650

@@ -162,41 +162,6 @@ func TestThePictureDoesNotDependOnAnOrderThatMeansNothing(t *testing.T) {
 	}
 }
 
-func TestArrowsLeadToTheRightUnlessTheyCloseACircle(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	for number := range uint64(cases) {
-		d := random.New(seed, number)
-		b := &builder{arrows: map[arrowKey]*Arrow{}}
-		names := []string{"a", "b", "c", "d", "e", "f", "g"}
-		b.order = names
-		reaches := map[string]map[string]bool{}
-		for range 1 + d.IntN(12) {
-			from, to := random.OneOf(d, names...), random.OneOf(d, names...)
-			b.arrows[arrowKey{ArrowAllow, from, to}] = &Arrow{}
-			if reaches[from] == nil {
-				reaches[from] = map[string]bool{}
-			}
-			reaches[from][to] = true
-		}
-		for range names {
-			for _, to := range reaches {
-				for via := range to {
-					for beyond := range reaches[via] {
-						to[beyond] = true
-					}
-				}
-			}
-		}
-		layers := b.layers()
-		for key := range b.arrows {
-			if !reaches[key.to][key.from] && layers[key.from] >= layers[key.to] {
-				t.Fatalf("seed %d, case %d: %s is in column %d and leads to %s in column %d", seed, number, key.from, layers[key.from], key.to, layers[key.to])
-			}
-		}
-	}
-}
-
 // firstDifference returns the number of the first line in which two texts differ.
 func firstDifference(a, b string) int {
 	as, bs := strings.Split(a, "\n"), strings.Split(b, "\n")
