@@ -199,7 +199,8 @@ func (r *rows) wishes(withGravity bool) []float64 {
 	return out
 }
 
-// wish returns where an item would be if it were alone: where its neighbours are. False when it has none.
+// wish returns where an item would be if it were alone: where its neighbours are, or without any in the middle of its frame. False
+// when it has neither.
 func (r *rows) wish(item int) (y float64, ok bool) {
 	it := r.items[item]
 	sum, weights := 0.0, 0.0
@@ -213,10 +214,13 @@ func (r *rows) wish(item int) (y float64, ok bool) {
 			sum, weights = sum+weight*r.lineOf(n), weights+weight
 		}
 	}
-	if weights == 0 {
-		return 0, false
+	switch {
+	case weights > 0:
+		return sum/weights - it.line, true
+	case it.group != None:
+		return (r.y[r.top(it.group)] + r.y[r.foot(it.group)]) / 2, true
 	}
-	return sum/weights - it.line, true
+	return 0, false
 }
 
 // lineOf is the height at which arrows reach an item.
