@@ -104,6 +104,7 @@ reproducible: ## Build the checked out commit twice, in different places, and co
 .PHONY: golden
 golden: ## Write the golden files anew; look at the difference before you commit it
 	go test ./internal/compiler/... ./internal/analyzer/... ./internal/importer/... ./internal/render/... ./internal/cli/... -update
+	go run ./cmd/kubectl-firebreak map -f config/samples/three-tier.yaml -o svg >docs/three-tier.svg
 
 ##@ Develop
 

@@ -45,12 +45,12 @@ func TestTheMapInABrowser(t *testing.T) {
 		x, y := p.middle(api)
 		p.do(chromedp.MouseClickXY(x, y), chromedp.MouseEvent(input.MouseMoved, 5, 880))
 		p.infoHas("tier api")
-		if got := p.text(`location.hash`); got != "#"+api {
+		if got := p.text(`location.hash`); got != "#part-"+api {
 			t.Errorf("the address ends with %q", got)
 		}
 		p.do(chromedp.KeyEvent(kb.Escape))
 		p.infoHas("Point at a box")
-		again := open(ctx, t, one, api)
+		again := open(ctx, t, one, "part-"+api)
 		again.infoHas("tier api")
 	})
 

@@ -87,3 +87,22 @@ func TestThePluginsPageShowsThePictureOfTheSample(t *testing.T) {
 		t.Errorf("docs/plugin.md shows another picture than\n%s", picture)
 	}
 }
+
+func TestThePictureInTheDocumentsIsThatOfTheSample(t *testing.T) {
+	root, err := harness.RepositoryRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const command = "kubectl firebreak map -f config/samples/three-tier.yaml -o svg"
+	picture := read(t, "docs/three-tier.svg")
+	for file, link := range map[string]string{"README.md": "](docs/three-tier.svg)", "docs/plugin.md": "](three-tier.svg)"} {
+		if document := read(t, file); !strings.Contains(document, link) || !strings.Contains(document, command) {
+			t.Errorf("%s does not show the picture, or how it is made", file)
+		}
+	}
+	t.Chdir(root)
+	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
+	if plugin(t, command) != picture {
+		t.Errorf("docs/three-tier.svg is not what %s writes; make golden writes it anew", command)
+	}
+}

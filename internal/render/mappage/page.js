@@ -82,7 +82,7 @@
   const choose = (part) => {
     chosen = part;
     tell(part);
-    history.replaceState(null, "", part ? `#${part.id}` : location.pathname + location.search);
+    history.replaceState(null, "", part ? `#part-${part.id}` : location.pathname + location.search);
   };
   for (const part of parts) {
     part.addEventListener("pointerenter", () => { if (fingers.size === 0) tell(part); });
@@ -140,6 +140,7 @@
       select();
     });
   }
-  const linked = location.hash && parts.find((p) => p.id === decodeURIComponent(location.hash.slice(1)));
+  // The address names a part by more than its ID, to which a browser would scroll.
+  const linked = parts.find((p) => `#part-${p.id}` === location.hash);
   if (linked) choose(linked);
 })();
