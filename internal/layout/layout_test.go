@@ -72,8 +72,8 @@ func check(g Graph, d Drawing) error {
 		}
 	}
 	for i, r := range d.Groups {
-		if r.Width > 0 && !page.holds(r) {
-			return fmt.Errorf("frame %d at %v is not on the page %v", i, r, page)
+		if inside := (Rectangle{Margin, Margin, d.Width - 2*Margin, d.Height - 2*Margin}); r.Width > 0 && !inside.holds(r) {
+			return fmt.Errorf("frame %d at %v reaches into the margin of the page %v", i, r, page)
 		}
 		for j := range i {
 			if r.meets(d.Groups[j]) {
@@ -161,6 +161,56 @@ func TestTwoFramesThatHaveNothingToDoWithEachOtherDoNotCross(t *testing.T) {
 	}
 	if d := Place(g); d.Crossings != 0 {
 		t.Errorf("%d arrows cross", d.Crossings)
+	}
+}
+
+func TestFramesThatHaveToDoWithEachOtherAreNear(t *testing.T) {
+	// A row of eight frames, each of which leads to the next, given in another order.
+	order := rand.New(rand.NewPCG(3, 3)).Perm(8)
+	g := Graph{Groups: make([]Group, 8)}
+	for i := range 8 {
+		g.Nodes = append(g.Nodes, Node{Width: 80, Height: 30, Layer: i % 2, Group: order[i]})
+	}
+	for i := 1; i < 8; i++ {
+		g.Edges = append(g.Edges, Edge{From: i - 1, To: i})
+	}
+	p := newPlan(g)
+	p.arrangeGroups()
+	for i := 1; i < 8; i++ {
+		if far := slices.Index(p.groups, order[i]) - slices.Index(p.groups, order[i-1]); far != 1 && far != -1 {
+			t.Errorf("frames %d and %d are %d apart in %v", order[i-1], order[i], far, p.groups)
+		}
+	}
+}
+
+func TestWhatIsInNoFrameGoesBetweenThemWhereItsArrowsLead(t *testing.T) {
+	// Two frames over two columns each, and a box beside their second columns that the lower one's first leads to.
+	g := Graph{Groups: make([]Group, 2)}
+	for _, n := range []Node{{Layer: 0, Group: 0}, {Layer: 1, Group: 0}, {Layer: 0, Group: 1}, {Layer: 1, Group: 1}, {Layer: 1, Group: None}, {Layer: 1, Group: None}} {
+		n.Width, n.Height = 80, 30
+		g.Nodes = append(g.Nodes, n)
+	}
+	g.Edges = []Edge{{From: 0, To: 1}, {From: 2, To: 3}, {From: 0, To: 4}, {From: 2, To: 5}}
+	d := Place(g)
+	if d.Crossings != 0 {
+		t.Errorf("%d arrows cross: %+v", d.Crossings, d.Nodes)
+	}
+}
+
+func TestNoTwoNeighboursWouldBeBetterTheOtherWayRound(t *testing.T) {
+	for n := range uint64(200) {
+		g := drawn(rand.New(rand.NewPCG(5, n)), 12, 25, 2)
+		p := newPlan(g)
+		p.arrangeGroups()
+		p.orderColumns()
+		for _, column := range p.columns {
+			for at := 1; at < len(column); at++ {
+				x, y := column[at-1], column[at]
+				if p.items[x].group == p.items[y].group && p.pairCrossings(y, x) < p.pairCrossings(x, y) {
+					t.Fatalf("graph %d: %d and %d", n, x, y)
+				}
+			}
+		}
 	}
 }
 
