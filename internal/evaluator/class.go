@@ -26,12 +26,12 @@ type Class struct {
 // vocabulary is what policies speak of: what they do not name cannot matter.
 type vocabulary struct {
 	labelKeys map[string]bool
-	portNames map[portName]bool
+	portNames map[PortName]bool
 	blocks    blocks
 }
 
 func vocabularyOf(namespaces map[string]*Namespace) vocabulary {
-	v := vocabulary{labelKeys: map[string]bool{}, portNames: map[portName]bool{}}
+	v := vocabulary{labelKeys: map[string]bool{}, portNames: map[PortName]bool{}}
 	name := func(s labels.Selector) {
 		if s == nil {
 			return
@@ -112,7 +112,7 @@ func (v vocabulary) reduce(pod *snapshot.Pod) snapshot.Pod {
 		}
 	}
 	for _, p := range pod.Ports {
-		if v.portNames[portName{p.Protocol, p.Name}] {
+		if v.portNames[PortName{p.Protocol, p.Name}] {
 			out.Ports = append(out.Ports, p)
 		}
 	}

@@ -76,12 +76,13 @@ func (b block) contains(addr netip.Addr) bool {
 // ports are those of a rule: numbers, and names that each destination gives a number of its own.
 type ports struct {
 	numbers portset.Set
-	names   []portName
+	names   []PortName
 }
 
-type portName struct {
-	protocol corev1.Protocol
-	name     string
+// PortName is a port that a rule names.
+type PortName struct {
+	Protocol corev1.Protocol
+	Name     string
 }
 
 // of returns the ports of a rule at a destination. Names mean nothing at an address, which is nil here, nor at a pod on the
@@ -94,7 +95,7 @@ func (p ports) of(destination *snapshot.Pod) portset.Set {
 	}
 	for _, n := range p.names {
 		for _, port := range destination.Ports {
-			if port.Name == n.name && port.Protocol == n.protocol {
+			if port.Name == n.Name && port.Protocol == n.Protocol {
 				out = out.Union(portset.Of(port.Protocol, port.Port, port.Port))
 			}
 		}
@@ -218,7 +219,7 @@ func (p *ports) add(given networkingv1.NetworkPolicyPort) error {
 		if given.EndPort != nil {
 			return fmt.Errorf("endPort %d needs a number to begin at, not the name %q", *given.EndPort, given.Port.StrVal)
 		}
-		p.names = append(p.names, portName{protocol, given.Port.StrVal})
+		p.names = append(p.names, PortName{protocol, given.Port.StrVal})
 	default:
 		last := given.Port.IntVal
 		if given.EndPort != nil {
