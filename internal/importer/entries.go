@@ -14,10 +14,16 @@ type group struct {
 	ports        []v1alpha1.Port
 }
 
+// entry is an allow entry, with the policy that it comes from.
+type entry struct {
+	v1alpha1.AllowEntry
+	policy string
+}
+
 // entries returns the atoms as allow entries, in the order of the policies and their rules.
-func (t *translation) entries() []v1alpha1.AllowEntry {
+func (t *translation) entries() []entry {
 	names := newNamer()
-	var out []v1alpha1.AllowEntry
+	var out []entry
 	for _, o := range t.origins() {
 		for _, g := range t.groups(o) {
 			for peers := range slices.Chunk(g.peers, maxListed) {
@@ -27,7 +33,7 @@ func (t *translation) entries() []v1alpha1.AllowEntry {
 						if o.direction == networkpolicy.Egress {
 							e.From, e.To = e.To, e.From
 						}
-						out = append(out, e)
+						out = append(out, entry{e, o.policy})
 					}
 				}
 			}

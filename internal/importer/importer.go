@@ -1,7 +1,6 @@
 package importer
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -55,9 +54,6 @@ func (o Omission) Why() string {
 	}
 	return o.Field + ": " + o.Reason
 }
-
-// ErrDiffers is the error of a profile that would not mean the same.
-var ErrDiffers = errors.New("the profile would not mean the same")
 
 // Import returns a profile that means the same as policies. Equal input, in whatever order, gives an equal result. An error means
 // that nothing can be said: a policy cannot be read, there is too much to compare, or the profile turned out to differ.
@@ -134,7 +130,9 @@ func (t *translation) profile(in Input) *v1alpha1.SegmentationProfile {
 	if !t.isolatesAll {
 		p.Spec.Isolation = v1alpha1.IsolationTiers
 	}
-	p.Spec.Allow = t.entries()
+	for _, e := range t.entries() {
+		p.Spec.Allow = append(p.Spec.Allow, e.AllowEntry)
+	}
 	t.setDNS(p)
 	t.liftPorts(p)
 	return p

@@ -66,6 +66,10 @@ func without(s *metav1.LabelSelector, others []*metav1.LabelSelector) ([]*metav1
 	for _, other := range others {
 		var next []*metav1.LabelSelector
 		for _, piece := range pieces {
+			if areApart(piece, other) {
+				next = append(next, piece)
+				continue
+			}
 			_, meets, err := selector.Witness([]*metav1.LabelSelector{piece, other}, nil)
 			if err != nil {
 				return nil, err

@@ -194,16 +194,38 @@ const (
 	maxListed  = 32
 )
 
-// tooMuch leaves out the last policy where a profile would be too large.
+// tooMuch leaves out a policy where a profile would be too large: one of the last tier, or one with more entries than all may have, or
+// the last that has any.
 func (t *translation) tooMuch(sources []source) *Omission {
-	tiers, entries := len(t.tiers), len(t.entries())
-	if (tiers <= maxTiers && entries <= maxEntries) || len(sources) == 0 {
+	tiers, entries := len(t.tiers), t.entries()
+	if (tiers <= maxTiers && len(entries) <= maxEntries) || len(sources) == 0 {
 		return nil
 	}
-	return &Omission{
+	out := &Omission{
 		Policy: sources[len(sources)-1].name,
 		Reason: fmt.Sprintf("a profile has at most %d tiers and %d entries", maxTiers, maxEntries),
 	}
+	if tiers > maxTiers {
+		for _, here := range t.tiers {
+			if len(here.isolatedBy) > 0 {
+				out.Policy = here.isolatedBy[len(here.isolatedBy)-1]
+			}
+		}
+		return out
+	}
+	count := map[string]int{}
+	for _, e := range entries {
+		count[e.policy]++
+	}
+	for _, s := range sources {
+		if count[s.name] > 0 {
+			out.Policy = s.name
+		}
+		if count[s.name] > maxEntries {
+			break
+		}
+	}
+	return out
 }
 
 // remark adds a remark, once.
