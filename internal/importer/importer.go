@@ -60,27 +60,61 @@ func (o Omission) Why() string {
 func Import(in Input) (*Result, error) {
 	sources, omissions := readAll(in.Policies)
 	for {
-		t, omission := translate(in, sources)
-		if omission != nil {
-			// Without that policy all is translated anew: what it isolates decides what is open elsewhere.
-			omissions = append(omissions, *omission)
-			sources = slices.DeleteFunc(sources, func(s source) bool { return s.name == omission.Policy })
-			continue
+		made, omission, err := attempt(in, sources)
+		switch {
+		case err != nil:
+			return nil, err
+		case omission == nil:
+			return finish(in, made, sources, omissions)
 		}
-		return finish(in, t, sources, omissions)
+		// Without that policy all is translated anew: what it isolates decides what is open elsewhere.
+		omissions = append(omissions, *omission)
+		sources = slices.DeleteFunc(sources, func(s source) bool { return s.name == omission.Policy })
 	}
 }
 
-func finish(in Input, t *translation, sources []source, omissions []Omission) (*Result, error) {
+// made is a profile, with the policies that it becomes; nil when it would say nothing.
+type made struct {
+	profile  *v1alpha1.SegmentationProfile
+	policies []*networkingv1.NetworkPolicy
+	remarks  []string
+}
+
+// attempt makes a profile of sources, or says which of them it cannot have beside the others.
+func attempt(in Input, sources []source) (*made, *Omission, error) {
+	t, omission := translate(in, sources)
+	if omission != nil || len(sources) == 0 {
+		return nil, omission, nil
+	}
+	out := &made{profile: t.profile(in), remarks: t.remarks}
+	p := snapshot.FromSegmentationProfile(out.profile)
+	if errs := validation.Validate(p); len(errs) > 0 {
+		if omission := t.refused(in, sources, errs); omission != nil {
+			return nil, omission, nil
+		}
+		return nil, nil, fmt.Errorf("make a profile of %d NetworkPolicies in namespace %s: %w", len(sources), in.Namespace.Name, errs.ToAggregate())
+	}
+	output := compiler.Compile(snapshot.Snapshot{Namespace: in.Namespace, Profiles: []snapshot.Profile{p}, Facts: in.Facts, Options: in.Options})[0]
+	switch {
+	case output.Protected:
+		return nil, nil, fmt.Errorf("namespace %s is protected: no profile acts there", in.Namespace.Name)
+	case output.TooLarge != "":
+		return nil, &Omission{Policy: largest(in, sources), Reason: "with it, the policies of the profile would be larger than what can be stored"}, nil
+	case output.Disposition != compiler.Enforce:
+		return nil, nil, fmt.Errorf("%s would not be enforced in namespace %s", p.Key, in.Namespace.Name)
+	}
+	for i := range output.Policies {
+		out.policies = append(out.policies, &output.Policies[i])
+	}
+	return out, nil, nil
+}
+
+// finish proves that what was made means the same.
+func finish(in Input, made *made, sources []source, omissions []Omission) (*Result, error) {
 	slices.SortFunc(omissions, func(a, b Omission) int { return strings.Compare(a.Policy, b.Policy) })
 	out := &Result{LeftOut: omissions}
-	if len(sources) == 0 {
+	if made == nil {
 		return out, nil
-	}
-	profile := t.profile(in)
-	p := snapshot.FromSegmentationProfile(profile)
-	if errs := validation.Validate(p); len(errs) > 0 {
-		return nil, fmt.Errorf("make a profile of %d NetworkPolicies in namespace %s: %w", len(sources), in.Namespace.Name, errs.ToAggregate())
 	}
 	stay := slices.Clone(in.Beside)
 	for _, policy := range in.Policies {
@@ -88,34 +122,13 @@ func finish(in Input, t *translation, sources []source, omissions []Omission) (*
 			stay = append(stay, policy)
 		}
 	}
-	compiled, err := compile(in, p)
-	if err != nil {
-		return nil, err
-	}
 	before := slices.Concat(in.Beside, in.Policies)
-	if err := Same(in.Namespace, before, slices.Concat(compiled, stay)); err != nil {
+	if err := Same(in.Namespace, before, slices.Concat(made.policies, stay)); err != nil {
 		return nil, fmt.Errorf("compare the profile with the NetworkPolicies of namespace %s: %w", in.Namespace.Name, err)
 	}
-	out.Profile, out.Remarks = profile, t.remarks
+	out.Profile, out.Remarks = made.profile, made.remarks
 	for _, s := range sources {
 		out.Replaced = append(out.Replaced, s.name)
-	}
-	return out, nil
-}
-
-// compile returns the policies of a profile.
-func compile(in Input, p snapshot.Profile) ([]*networkingv1.NetworkPolicy, error) {
-	outputs := compiler.Compile(snapshot.Snapshot{Namespace: in.Namespace, Profiles: []snapshot.Profile{p}, Facts: in.Facts, Options: in.Options})
-	output := outputs[0]
-	switch {
-	case output.Protected:
-		return nil, fmt.Errorf("namespace %s is protected: no profile acts there", in.Namespace.Name)
-	case output.Disposition != compiler.Enforce:
-		return nil, fmt.Errorf("%s would not be enforced in namespace %s: %s", p.Key, in.Namespace.Name, output.TooLarge)
-	}
-	out := make([]*networkingv1.NetworkPolicy, 0, len(output.Policies))
-	for i := range output.Policies {
-		out = append(out, &output.Policies[i])
 	}
 	return out, nil
 }

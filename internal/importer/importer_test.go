@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/yaml"
 
+	"firebreak.dev/firebreak/internal/selector"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
@@ -139,11 +140,14 @@ func TestWhatAProfileCannotSayIsLeftOutAndStays(t *testing.T) {
 	}
 	wide := policy("wide", "web", "Ingress")
 	wide.Spec.PodSelector = metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "app", Operator: metav1.LabelSelectorOpIn, Values: manyValues}}}
+	invalid := from(policy("misnamed-port", "web"), []networkingv1.NetworkPolicyPort{port("Not_A_Name")}, pods("api"))
 	for _, c := range []struct {
 		name   string
 		policy *networkingv1.NetworkPolicy
 		why    string
 	}{
+		{"more than can be stored", from(policy("a-large-one", "api"), []networkingv1.NetworkPolicyPort{port(80)}, largePeers(40)...), "a profile with it would be refused: tier api: the policy of this tier would take about "},
+		{"what the API server would refuse", invalid, "a profile with it would be refused: tier web: must contain only alpha-numeric characters"},
 		{"a port's name towards addresses", to(policy("named", "web", "Egress"), []networkingv1.NetworkPolicyPort{port("https")}, block("192.0.2.0/24")), "spec.egress[0].ports: "},
 		{"too many exceptions", from(policy("excepting", "web"), nil, pods("api"), block("10.0.0.0/8", manyExcepts...)), "spec.ingress[0].from[1]: a profile excepts 16 ranges at most, not 17"},
 		{"too many values", wide, "spec.podSelector: a profile's selector has at most 32 values for a label"},
@@ -161,6 +165,50 @@ func TestWhatAProfileCannotSayIsLeftOutAndStays(t *testing.T) {
 				t.Errorf("replaced are %v", result.Replaced)
 			}
 		})
+	}
+}
+
+// largePeers are peers of about 32 KiB each.
+func largePeers(count int) []networkingv1.NetworkPolicyPeer {
+	var values []string
+	for i := range maxValues {
+		values = append(values, fmt.Sprintf("%060d", i))
+	}
+	var out []networkingv1.NetworkPolicyPeer
+	for i := range count {
+		s := &metav1.LabelSelector{}
+		for j := range maxRequirements {
+			s.MatchExpressions = append(s.MatchExpressions, metav1.LabelSelectorRequirement{Key: fmt.Sprintf("key-%d-%d", i, j), Operator: metav1.LabelSelectorOpIn, Values: values})
+		}
+		out = append(out, networkingv1.NetworkPolicyPeer{PodSelector: s})
+	}
+	return out
+}
+
+func TestOfMoreThanAllPoliciesOfAProfileMayTakeTheLargestAreLeftOut(t *testing.T) {
+	all := []*networkingv1.NetworkPolicy{from(policy("small", "small"), nil, pods("web"))}
+	for i := range 10 {
+		name := fmt.Sprint("large-", i)
+		all = append(all, from(policy(name, name), []networkingv1.NetworkPolicyPort{port(80)}, largePeers(28)...))
+	}
+	result, err := Import(shop(all...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(result.LeftOut) == 0 || !slices.Contains(result.Replaced, "small") || len(result.Replaced) < 8 {
+		t.Errorf("replaced are %v, and left out %v", result.Replaced, result.LeftOut)
+	}
+}
+
+func TestNamespacesThatCannotBeAreStillNamed(t *testing.T) {
+	p := from(policy("web", "web"), []networkingv1.NetworkPolicyPort{port(80)}, networkingv1.NetworkPolicyPeer{NamespaceSelector: selector.NamespaceNames("Prod_X")})
+	result, err := Import(shop(p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	peer := result.Profile.Spec.Allow[0].From[0].Pods
+	if len(result.Replaced) != 1 || len(peer.Namespaces) > 0 || peer.NamespaceSelector.MatchLabels[selector.NamespaceNameLabel] != "Prod_X" {
+		t.Errorf("the peer is %v, and left out are %v", peer, result.LeftOut)
 	}
 }
 

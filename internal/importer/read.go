@@ -10,6 +10,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/ipset"
@@ -190,14 +191,15 @@ func peerOf(peer networkingv1.NetworkPolicyPeer) (out v1alpha1.Peer, isNobody bo
 // maxNamespaces is how many namespaces a peer names at most.
 const maxNamespaces = 64
 
-// namesOf returns the names of namespaces, when a selector asks for nothing else.
+// namesOf returns the names of namespaces, when a selector asks for nothing else. What no namespace can be called, a profile's list of
+// names refuses, and its selector does not.
 func namesOf(s *metav1.LabelSelector) ([]string, bool) {
 	names, pinned := selector.PinnedNames(s)
 	if !pinned || len(s.MatchLabels)+len(s.MatchExpressions) != 1 || len(names) > maxNamespaces {
 		return nil, false
 	}
 	names = slices.Compact(slices.Sorted(slices.Values(names)))
-	return names, !slices.Contains(names, "")
+	return names, !slices.ContainsFunc(names, func(name string) bool { return len(validation.IsDNS1123Label(name)) > 0 })
 }
 
 // The bounds of ipBlocks.

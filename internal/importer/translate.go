@@ -1,7 +1,6 @@
 package importer
 
 import (
-	"fmt"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -86,7 +85,7 @@ func translate(in Input, sources []source) (*translation, *Omission) {
 	t.findDNS(in)
 	t.joinEnds()
 	t.dropEmpty()
-	return t, t.tooMuch(sources)
+	return t, t.tooMany(sources)
 }
 
 func selectorKey(s *metav1.LabelSelector) string { return networkpolicy.Key(selector.Canonical(s)) }
@@ -185,47 +184,6 @@ func (t *translation) dropEmpty() {
 		}
 	}
 	t.tiers = kept
-}
-
-// The bounds of a profile.
-const (
-	maxTiers   = 64
-	maxEntries = 128
-	maxListed  = 32
-)
-
-// tooMuch leaves out a policy where a profile would be too large: one of the last tier, or one with more entries than all may have, or
-// the last that has any.
-func (t *translation) tooMuch(sources []source) *Omission {
-	tiers, entries := len(t.tiers), t.entries()
-	if (tiers <= maxTiers && len(entries) <= maxEntries) || len(sources) == 0 {
-		return nil
-	}
-	out := &Omission{
-		Policy: sources[len(sources)-1].name,
-		Reason: fmt.Sprintf("a profile has at most %d tiers and %d entries", maxTiers, maxEntries),
-	}
-	if tiers > maxTiers {
-		for _, here := range t.tiers {
-			if len(here.isolatedBy) > 0 {
-				out.Policy = here.isolatedBy[len(here.isolatedBy)-1]
-			}
-		}
-		return out
-	}
-	count := map[string]int{}
-	for _, e := range entries {
-		count[e.policy]++
-	}
-	for _, s := range sources {
-		if count[s.name] > 0 {
-			out.Policy = s.name
-		}
-		if count[s.name] > maxEntries {
-			break
-		}
-	}
-	return out
 }
 
 // remark adds a remark, once.
