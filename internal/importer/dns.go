@@ -15,27 +15,34 @@ import (
 
 // findDNS lets a tier's dns stand for the rules that lead to name servers, where it means the same.
 func (t *translation) findDNS(in Input) {
-	known := clusterDNS(in)
+	dns, isKnown := clusterDNS(in)
+	has := map[string]bool{}
+	for _, a := range t.atoms {
+		has[a.key()] = true
+	}
 	for _, here := range t.tiers {
 		var cluster []atom
-		for _, flow := range known {
+		for _, flow := range dns {
 			for _, peer := range flow.peers {
 				cluster = append(cluster, portsOf(here, peer, flow.ports)...)
 			}
 		}
-		here.dns = t.dnsOf(here, cluster)
+		there := func(a atom) bool { return has[a.key()] }
+		if isKnown {
+			here.dns = t.dnsOf(here, cluster, there)
+			continue
+		}
+		here.dns = v1alpha1.DNSNone
+		if slices.ContainsFunc(cluster, there) {
+			t.remark("Some pods may reach what usually is the cluster's DNS. Where it is in this cluster is not known here, so their rules stay " +
+				"rules. If \"dns: Cluster\" is meant, which follows its Service and a cache on the node, say that instead.")
+		}
 	}
 }
 
-// dnsOf returns which dns a tier has by its rules, and drops those. The atoms are what Cluster would open.
-func (t *translation) dnsOf(here *tier, cluster []atom) v1alpha1.DNS {
-	has := map[string]bool{}
-	for _, a := range t.atoms {
-		if a.tier == here && a.direction == networkpolicy.Egress {
-			has[a.key()] = true
-		}
-	}
-	there := func(a atom) bool { return has[a.key()] }
+// dnsOf returns which dns a tier has by its rules, and drops those. The atoms are what Cluster would open, and there says which a tier
+// has.
+func (t *translation) dnsOf(here *tier, cluster []atom, there func(atom) bool) v1alpha1.DNS {
 	missing := func(a atom) bool { return !there(a) }
 	// On the ports of DNS, Any leads to the cluster's name servers with everybody.
 	isElsewhere := func(a atom) bool { return missing(a) && !slices.ContainsFunc(dnsPorts(), samePort(a.port)) }
@@ -89,14 +96,13 @@ type servers struct {
 	ports []v1alpha1.Port
 }
 
-// clusterDNS returns what dns: Cluster opens; nothing when the cluster's DNS is not known.
-func clusterDNS(in Input) []servers {
+// clusterDNS returns what dns: Cluster opens, and whether that is known. If not, it is what it opens where nobody says otherwise.
+func clusterDNS(in Input) (out []servers, isKnown bool) {
 	probe := &v1alpha1.SegmentationProfile{ObjectMeta: metav1.ObjectMeta{Namespace: in.Namespace.Name, Name: in.Name}}
 	probe.Spec.Tiers = []v1alpha1.Tier{{Name: "probe", PodSelector: &v1alpha1.LabelSelector{}}}
 	outputs := compiler.Compile(snapshot.Snapshot{
 		Namespace: in.Namespace, Profiles: []snapshot.Profile{snapshot.FromSegmentationProfile(probe)}, Facts: in.Facts, Options: in.Options,
 	})
-	var out []servers
 	for _, flow := range outputs[0].Flows {
 		known := servers{ports: flow.Ports}
 		for _, peer := range flow.Peers {
@@ -104,11 +110,11 @@ func clusterDNS(in Input) []servers {
 				known.peers = append(known.peers, p)
 				continue
 			}
-			return nil
+			return nil, false
 		}
 		out = append(out, known)
 	}
-	return out
+	return out, !slices.ContainsFunc(outputs[0].Findings, func(f v1alpha1.Finding) bool { return f.Code == v1alpha1.CodeDNSNotFound })
 }
 
 // setDNS writes the tiers, and says what most of them have once.

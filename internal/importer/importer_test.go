@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/yaml"
 
+	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/selector"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
@@ -209,6 +210,23 @@ func TestNamespacesThatCannotBeAreStillNamed(t *testing.T) {
 	peer := result.Profile.Spec.Allow[0].From[0].Pods
 	if len(result.Replaced) != 1 || len(peer.Namespaces) > 0 || peer.NamespaceSelector.MatchLabels[selector.NamespaceNameLabel] != "Prod_X" {
 		t.Errorf("the peer is %v, and left out are %v", peer, result.LeftOut)
+	}
+}
+
+func TestWhereDNSIsNotKnownItsRulesStayRules(t *testing.T) {
+	in := shop(policies(t, file(t, "egress-with-dns.policies.yaml"))...)
+	in.Options.NodeLocalDNS = nil
+	known, err := Import(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Facts = snapshot.Facts{}
+	unknown, err := Import(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if known.Profile.Spec.DNS != "" || unknown.Profile.Spec.DNS != v1alpha1.DNSNone || !strings.Contains(strings.Join(unknown.Remarks, " "), "is not known") {
+		t.Errorf("with a Service of DNS it is %q, and without %q, which is said so: %v", known.Profile.Spec.DNS, unknown.Profile.Spec.DNS, unknown.Remarks)
 	}
 }
 
