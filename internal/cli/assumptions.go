@@ -7,17 +7,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"firebreak.dev/firebreak/internal/inventory"
-	"firebreak.dev/firebreak/internal/snapshot"
 )
 
-// assumeDNS adds the Service by which nearly every cluster has its DNS, unless the files have one that could be it, or a flag
-// names it. It has no address: that is each cluster's own. It says whether it did.
-func assumeDNS(inv *inventory.Inventory, options snapshot.Options) bool {
-	if len(options.DNSServices) > 0 {
+// assumeDNS adds the Service by which nearly every cluster has its DNS, unless the files have one that could be it, a flag names
+// it, or the command assumes nothing. It has no address: that is each cluster's own. It says whether it did.
+func (s *sources) assumeDNS(inv *inventory.Inventory) bool {
+	if s.assumesNothing || len(s.options.DNSServices) > 0 {
 		return false
 	}
-	for _, s := range inv.Cluster(options).Facts.Services {
-		if options.MayBeDNS(s.Namespace, s.Name, s.Labels) {
+	for _, found := range inv.Cluster(s.options).Facts.Services {
+		if s.options.MayBeDNS(found.Namespace, found.Name, found.Labels) {
 			return false
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -27,6 +28,8 @@ type importCommand struct {
 
 func newImportCommand(s *shared) *cobra.Command {
 	o := &importCommand{sources: newSources(s)}
+	// What is only assumed proves nothing: without it, rules that lead to name servers stay rules.
+	o.assumesNothing = true
 	cmd := &cobra.Command{
 		Use:   "import [POLICY...] [-f FILE | -k DIRECTORY]",
 		Short: "Turn NetworkPolicies into a profile that means the same",
@@ -37,7 +40,10 @@ Nothing is printed that does not mean the same: with the profile in the place of
 there could be admits the same, from and to everybody. A policy that a profile cannot say is left out, and
 named on standard error; it stays what it is beside the profile. Policies that Firebreak wrote are passed over.
 
-Exit codes: 0 all is imported; 1 something was left out; 2 it could not be done.`,
+Of several namespaces, one that is protected, that has a profile of that name, or of which it cannot be done for
+another reason is passed over, and named on standard error.
+
+Exit codes: 0 all is imported; 1 something was left out; 2 it could not be done, or a namespace was passed over.`,
 		Example: `  # What would the policies of a namespace be as a profile?
   kubectl firebreak import -n production
 
@@ -77,26 +83,40 @@ func (o *importCommand) run(ctx context.Context, names []string) error {
 	if r.Offline {
 		fmt.Fprintln(o.streams.ErrOut, "Note: only the files are looked at. What NetworkPolicies close that are in the cluster and not in them, an entry open-ingress or open-egress would open.")
 	}
-	if r.AssumedDNS {
-		// What is only assumed proves nothing: without it, rules that lead to name servers stay rules.
-		cluster.Facts.Services = nil
-	}
-	var results []*importer.Result
-	for _, namespace := range slices.Sorted(maps.Keys(chosen)) {
-		result, err := o.importFrom(cluster, namespace, chosen[namespace])
-		if err != nil {
-			return err
-		}
-		o.note(namespace, result)
-		results = append(results, result)
+	results, err := o.importAll(cluster, chosen)
+	if len(results) == 0 {
+		return err
 	}
 	if err := o.print(results); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(results, func(r *importer.Result) bool { return len(r.LeftOut) > 0 }) {
+	switch {
+	case err != nil:
+		return err
+	case slices.ContainsFunc(results, func(r *importer.Result) bool { return len(r.LeftOut) > 0 }):
 		return errNo
 	}
 	return nil
+}
+
+// importAll imports each namespace by itself: of several, those of which it cannot be done are passed over, and the error is errToldWhy.
+func (o *importCommand) importAll(cluster *snapshot.Cluster, chosen map[string]*toImport) ([]*importer.Result, error) {
+	var results []*importer.Result
+	var failure error
+	for _, namespace := range slices.Sorted(maps.Keys(chosen)) {
+		result, err := o.importFrom(cluster, namespace, chosen[namespace])
+		switch {
+		case err == nil:
+			o.note(namespace, result)
+			results = append(results, result)
+		case len(chosen) == 1:
+			return nil, err
+		default:
+			fmt.Fprintf(o.streams.ErrOut, "%s: %v\n", styleFor(o.streams.ErrOut).Yellow("Passed over"), err)
+			failure = errToldWhy
+		}
+	}
+	return results, failure
 }
 
 // chosen returns the policies to import, by namespace. A name without a policy is an error.
@@ -169,9 +189,37 @@ func (o *importCommand) note(namespace string, result *importer.Result) {
 		fmt.Fprintf(o.streams.ErrOut, "Note: %s: %s\n", namespace, remark)
 	}
 	if len(result.Replaced) > 0 {
-		fmt.Fprintf(o.streams.ErrOut, "When profile %s/%s is Ready, it takes the place of these:\n  kubectl delete networkpolicy -n %s %s\n",
-			namespace, result.Profile.Name, namespace, strings.Join(result.Replaced, " "))
+		fmt.Fprintf(o.streams.ErrOut, "When profile %s/%s is Ready, it takes the place of these:\n  %s delete networkpolicy -n %s %s\n",
+			namespace, result.Profile.Name, o.kubectl(), namespace, strings.Join(result.Replaced, " "))
 	}
+}
+
+// kubectl returns the command that asks the same cluster, for people to copy.
+func (o *importCommand) kubectl() string {
+	out := "kubectl"
+	for _, flag := range []struct {
+		name  string
+		value *string
+	}{
+		{"kubeconfig", o.kubeconfig.KubeConfig}, {"context", o.kubeconfig.Context}, {"cluster", o.kubeconfig.ClusterName},
+		{"user", o.kubeconfig.AuthInfoName}, {"server", o.kubeconfig.APIServer},
+	} {
+		if flag.value != nil && *flag.value != "" {
+			out += " --" + flag.name + "=" + quoted(*flag.value)
+		}
+	}
+	return out
+}
+
+// plainWord is what a shell takes as it is.
+var plainWord = regexp.MustCompile(`^[a-zA-Z0-9_./:@-]+$`)
+
+// quoted returns a text as one word of a shell.
+func quoted(text string) string {
+	if plainWord.MatchString(text) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 // print prints the profiles as people write them, or as a list.

@@ -23,3 +23,17 @@ func TestImportSaysWhyItCannotBeDone(t *testing.T) {
 		session{args: "import"},
 	)
 }
+
+func TestImportPassesOverNamespacesOfWhichItCannotBeDone(t *testing.T) {
+	mustBeGolden(t, "import-passed-over", session{args: "import -A -f internal/cli/testdata/import/several.yaml"})
+}
+
+func TestImportSaysWhatToDeleteWhereItLooked(t *testing.T) {
+	mustBeGolden(t, "import-elsewhere",
+		session{args: "import -f internal/cli/testdata/import/several.yaml --name imported -n shop --kubeconfig=/home/$USER/kubeconfig --context=admin@production"},
+	)
+}
+
+func TestImportDoesNotAssumeWhereDNSIs(t *testing.T) {
+	mustBeGolden(t, "import-dns", session{args: "import -f internal/cli/testdata/import/dns.yaml"})
+}

@@ -24,6 +24,9 @@ const (
 // errNo is returned by a command that has printed its answer, which is no.
 var errNo = errors.New("the answer is no")
 
+// errToldWhy is returned by a command that has printed what could be done, and why the rest could not.
+var errToldWhy = errors.New("some could not be done")
+
 // Run runs the plugin with arguments, without its own name, and returns its exit code.
 func Run(ctx context.Context, args []string, version string, streams genericiooptions.IOStreams) int {
 	cmd := newRootCommand(version, streams) //nolint:contextcheck // cobra hands the context to commands when they run
@@ -34,6 +37,8 @@ func Run(ctx context.Context, args []string, version string, streams genericioop
 		return exitYes
 	case errors.Is(err, errNo):
 		return exitNo
+	case errors.Is(err, errToldWhy):
+		return exitNotDone
 	case errors.As(err, &errRefused{}):
 		printPlaces(streams, err)
 		return exitNo

@@ -55,6 +55,8 @@ type sources struct {
 	files         manifests.Input
 	live          bool
 	allNamespaces bool
+	// assumesNothing: what nothing says, such as where the cluster's DNS is, is not assumed.
+	assumesNothing bool
 }
 
 func newSources(s *shared) *sources {
@@ -144,7 +146,7 @@ func (s *sources) readLenient(ctx context.Context, namespaces ...string) (*readi
 		return nil, err
 	}
 	if r.Offline {
-		r.AssumedDNS = assumeDNS(r.Inventory, s.options)
+		r.AssumedDNS = s.assumeDNS(r.Inventory)
 		return r, nil
 	}
 	if len(namespaces) == 0 && !s.allNamespaces {
@@ -157,7 +159,7 @@ func (s *sources) readLenient(ctx context.Context, namespaces ...string) (*readi
 	r.Base, r.Partial = found.Inventory, len(found.Partial) > 0
 	r.Inventory = r.Inventory.Over(r.Base)
 	if slices.Contains(found.Partial, "services") {
-		r.AssumedDNS = assumeDNS(r.Inventory, s.options)
+		r.AssumedDNS = s.assumeDNS(r.Inventory)
 	}
 	return r, nil
 }

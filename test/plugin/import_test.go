@@ -53,7 +53,7 @@ var _ = Describe("Moving over from NetworkPolicies", func() {
 		Expect(k8s.Create(ctx, profile)).To(Succeed())
 		waitReady(ctx, profile)
 
-		_, names, said := strings.Cut(got.stderr, "kubectl delete networkpolicy -n "+namespace+" ")
+		_, names, said := strings.Cut(got.stderr, "delete networkpolicy -n "+namespace+" ")
 		Expect(said).To(BeTrue(), got.stderr)
 		Expect(strings.Fields(names)).To(ConsistOf("api", "deny-all", "web"))
 		for _, name := range strings.Fields(names) {
