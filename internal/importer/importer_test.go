@@ -13,6 +13,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/yaml"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
@@ -186,18 +187,22 @@ func largePeers(count int) []networkingv1.NetworkPolicyPeer {
 	return out
 }
 
-func TestOfMoreThanAllPoliciesOfAProfileMayTakeTheLargestAreLeftOut(t *testing.T) {
-	all := []*networkingv1.NetworkPolicy{from(policy("small", "small"), nil, pods("web"))}
-	for i := range 10 {
-		name := fmt.Sprint("large-", i)
-		all = append(all, from(policy(name, name), []networkingv1.NetworkPolicyPort{port(80)}, largePeers(28)...))
+func TestOfMoreThanAllPoliciesOfAProfileMayTakeTheLargestIsLeftOut(t *testing.T) {
+	in := shop(
+		from(policy("a-small-one", "web"), nil, pods("api")), from(policy("large", "api"), nil, largePeers(2)...), from(policy("small", "db"), nil, pods("api")),
+	)
+	sources, _ := readAll(in.Policies)
+	translated, omission := translate(in, sources)
+	if omission != nil {
+		t.Fatal(omission)
 	}
-	result, err := Import(shop(all...))
-	if err != nil {
-		t.Fatal(err)
+	// So many and so large that all together take 8 MiB would take the test a minute.
+	tooLarge := field.ErrorList{field.Invalid(field.NewPath("spec", "tiers"), 3, "the policies of this profile would take about 9000 KiB")}
+	if got := translated.refused(in, sources, tooLarge); got == nil || got.Policy != "large" || !strings.Contains(got.Reason, "about 9000 KiB") {
+		t.Errorf("left out is %v", got)
 	}
-	if len(result.LeftOut) == 0 || !slices.Contains(result.Replaced, "small") || len(result.Replaced) < 8 {
-		t.Errorf("replaced are %v, and left out %v", result.Replaced, result.LeftOut)
+	if got := translated.refused(in, sources, field.ErrorList{field.Invalid(field.NewPath("metadata", "name"), "", "is no name")}); got != nil {
+		t.Errorf("for the name of the profile, %v is left out", got)
 	}
 }
 

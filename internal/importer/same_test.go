@@ -108,7 +108,7 @@ func TestSameIsWhatAskingAboutEverybodyTells(t *testing.T) {
 	d := drawn{rand.New(rand.NewPCG(seed, 0))}
 	others := everyOther(t)
 	differing := 0
-	const cases = 100
+	const cases = 60
 	for range cases {
 		var before []*networkingv1.NetworkPolicy
 		for i := range 1 + d.IntN(3) {
