@@ -12,6 +12,7 @@ import (
 	"firebreak.dev/firebreak/internal/cluster"
 	"firebreak.dev/firebreak/internal/compiler"
 	"firebreak.dev/firebreak/internal/ledger"
+	"firebreak.dev/firebreak/internal/report"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
@@ -21,7 +22,9 @@ func TestWhatWasFoundDoesNotOutliveAPolicyThatCannotBeRead(t *testing.T) {
 	r := newAnalysis(&cluster.Reader{Cache: c, Live: c, Pods: pods, Options: snapshot.DefaultOptions("firebreak-system")}, &compiler.Compiler{}, record)
 	judge := func() (analyzer.Judgement, error) {
 		_, err := r.Reconcile(ctx, requestOf(snapshot.ProfileKey{Name: "shop"}))
-		return *record.Judgements(shop())["shop"], err
+		facts := []report.NamespaceFacts{{Namespace: snapshot.Namespace{Name: "shop"}}}
+		record.Fill(shop(), facts)
+		return *facts[0].Judgement, err
 	}
 	if j, err := judge(); err != nil || j.UID != "u" || j.Undecided != "" {
 		t.Fatalf("at first the judgement is %+v, %v", j, err)

@@ -1,11 +1,8 @@
 package controllers
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -52,6 +49,7 @@ type ProfileStatusReconciler struct {
 	metrics *metrics.Metrics
 	writes  *statusClock
 	queues  *statusQueues
+	lists   factLists
 }
 
 // Reconcile writes the status of one profile where it differs, and guards the deletion of cluster profiles.
@@ -76,6 +74,7 @@ func (r *ProfileStatusReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 		return ctrl.Result{}, r.setFinalizer(ctx, obj, controllerutil.AddFinalizer)
 	}
 	in, err := r.gather(ctx, obj)
+	defer r.lists.giveBack(in.Namespaces)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
@@ -199,27 +198,21 @@ func (r *ProfileStatusReconciler) gather(ctx context.Context, obj client.Object)
 	if err != nil {
 		return in, err
 	}
-	outcomes, judgements := r.ledger.Of(profile.Key), r.ledger.Judgements(profile.Key)
-	selected := make(map[string]bool, len(outcomes))
-	in.Namespaces = make([]report.NamespaceFacts, 0, len(outcomes))
+	selects, err := profile.Selector()
+	if err != nil {
+		// It is refused as a whole.
+		namespaces = nil
+	}
+	in.Namespaces = r.lists.take(len(namespaces))
 	for _, ns := range namespaces {
-		matches, err := profile.Selects(ns)
-		if err != nil || !matches || ns.Terminating {
+		if ns.Terminating || !selects(ns) {
 			continue
 		}
-		protected := r.reader.Options.Protected(ns.Name)
-		selected[ns.Name] = !protected
 		in.Namespaces = append(in.Namespaces, report.NamespaceFacts{
-			Namespace: ns, Protected: protected, Pods: r.pods.Classes(ns.Name), OtherPolicies: r.others.In(ns.Name),
-			Outcome: outcomes[ns.Name], Judgement: judgements[ns.Name],
+			Namespace: ns, Protected: r.reader.Options.Protected(ns.Name), Pods: r.pods.Classes(ns.Name), OtherPolicies: r.others.In(ns.Name),
 		})
 	}
-	for _, name := range slices.Sorted(maps.Keys(outcomes)) {
-		if policies := outcomes[name].Policies; !selected[name] && policies > 0 {
-			in.Elsewhere += policies
-			in.ElsewhereIn = cmp.Or(in.ElsewhereIn, name)
-		}
-	}
+	in.Elsewhere, in.ElsewhereIn = r.ledger.Fill(profile.Key, in.Namespaces)
 	return in, nil
 }
 

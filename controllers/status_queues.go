@@ -35,8 +35,8 @@ const (
 	// foldDelay gathers what several namespaces report into one look at a profile.
 	foldDelay = 50 * time.Millisecond
 	// foldFactor is how many times longer than a look at a profile takes more is gathered for the next one: those looks should
-	// take no more than a twentieth of a core from those who write policies. longestFold bounds it, lest a condition be late.
-	foldFactor  = 20
+	// take no more than a hundredth of a core from those who write policies. longestFold bounds it, lest a condition be late.
+	foldFactor  = 100
 	longestFold = 500 * time.Millisecond
 )
 

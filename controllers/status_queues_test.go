@@ -26,7 +26,7 @@ func TestAProfileThatIsFoldedSlowlyIsFoldedLessOften(t *testing.T) {
 	var s statusQueues
 	q := &delays{}
 	s.set(v1alpha1.KindClusterSegmentationProfile, q)
-	for _, took := range []time.Duration{0, 10 * time.Millisecond, time.Second, time.Millisecond, 10 * time.Millisecond} {
+	for _, took := range []time.Duration{0, 2 * time.Millisecond, time.Second, foldDelay / foldFactor, 2 * time.Millisecond} {
 		s.foldedIn(key, took, 0)
 		s.onOutcome(key)
 	}
@@ -48,7 +48,7 @@ func TestTheLastNamespaceThatWasWaitedForIsToldAtOnce(t *testing.T) {
 	var s statusQueues
 	q := &delays{}
 	s.set(v1alpha1.KindClusterSegmentationProfile, q)
-	s.foldedIn(key, 10*time.Millisecond, 3)
+	s.foldedIn(key, 2*time.Millisecond, 3)
 	for range 5 {
 		s.onOutcome(key)
 	}

@@ -22,9 +22,15 @@ type OtherPolicies struct {
 	definitionsListed bool
 	// kinds are those that the API server has.
 	kinds map[schema.GroupResource]*policyObjects
-	// order is the kinds that there may be.
+	// order is the kinds that there may be; present are those of them that the API server has, in the same order.
 	order    []enforcement.PolicyKind
+	present  []presentKind
 	onChange func(namespace string)
+}
+
+type presentKind struct {
+	enforcement.PolicyKind
+	objects *policyObjects
 }
 
 // policyObjects is what is known of the objects of one kind.
@@ -59,17 +65,13 @@ func (o *OtherPolicies) In(namespace string) enforcement.OtherPolicyUse {
 	defer o.mu.Unlock()
 	unread := o.unread()
 	use := enforcement.OtherPolicyUse{Known: unread.Empty(), Unread: unread}
-	for _, kind := range o.order {
-		objects, ok := o.kinds[kind.Resource]
-		if !ok {
-			continue
-		}
-		number := objects.counts[metav1.NamespaceAll]
+	for _, kind := range o.present {
+		number := kind.objects.counts[metav1.NamespaceAll]
 		if namespace != metav1.NamespaceAll {
-			number += objects.counts[namespace]
+			number += kind.objects.counts[namespace]
 		}
 		if number > 0 && use.Number == 0 {
-			use.Kind = kind
+			use.Kind = kind.PolicyKind
 		}
 		use.Number += number
 	}
@@ -81,8 +83,8 @@ func (o *OtherPolicies) unread() schema.GroupResource {
 	if !o.definitionsListed {
 		return definitions().GroupResource()
 	}
-	for _, kind := range o.order {
-		if objects, ok := o.kinds[kind.Resource]; ok && !objects.listed {
+	for _, kind := range o.present {
+		if !kind.objects.listed {
 			return kind.Resource
 		}
 	}
@@ -94,12 +96,23 @@ func (o *OtherPolicies) change(change func() []string) {
 	o.mu.Lock()
 	before := o.unread()
 	news := change()
+	o.putInOrder()
 	if before != o.unread() || slices.Contains(news, metav1.NamespaceAll) {
 		news = []string{metav1.NamespaceAll}
 	}
 	o.mu.Unlock()
 	for _, namespace := range news {
 		o.onChange(namespace)
+	}
+}
+
+// putInOrder notes which kinds are present: all namespaces of a profile ask for them, again and again.
+func (o *OtherPolicies) putInOrder() {
+	o.present = o.present[:0]
+	for _, kind := range o.order {
+		if objects, ok := o.kinds[kind.Resource]; ok {
+			o.present = append(o.present, presentKind{kind, objects})
+		}
 	}
 }
 

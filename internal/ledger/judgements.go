@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"maps"
 	"reflect"
 
 	"firebreak.dev/firebreak/internal/analyzer"
@@ -36,11 +35,4 @@ func (l *Ledger) Judge(namespace string, judgements []analyzer.Judgement) {
 	for _, profile := range concerned {
 		l.notify(profile)
 	}
-}
-
-// Judgements returns what was found about a profile, by namespace, at one moment. It is shared and must not be changed.
-func (l *Ledger) Judgements(profile snapshot.ProfileKey) map[string]*analyzer.Judgement {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return maps.Clone(l.judgements[profile])
 }

@@ -3,8 +3,9 @@
 package ledger
 
 import (
-	"maps"
+	"cmp"
 	"reflect"
+	"slices"
 	"sync"
 
 	"firebreak.dev/firebreak/internal/analyzer"
@@ -101,11 +102,40 @@ func (l *Ledger) ForgetProfile(profile snapshot.ProfileKey) {
 	delete(l.drift, profile)
 }
 
-// Of returns what is known of a profile, by namespace, at one moment. The outcomes are shared and must not be changed.
-func (l *Ledger) Of(profile snapshot.ProfileKey) map[string]*report.Outcome {
+// Fill notes what is known of a profile in these namespaces, which are sorted by name, at one moment. It returns the number of
+// policies that the profile has in other namespaces, or in protected ones, and the first of those by name. What it notes is
+// shared and must not be changed.
+func (l *Ledger) Fill(profile snapshot.ProfileKey, namespaces []report.NamespaceFacts) (elsewhere int, first string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return maps.Clone(l.entries[profile])
+	outcomes, judgements := l.entries[profile], l.judgements[profile]
+	acted := 0
+	for i := range namespaces {
+		ns := &namespaces[i]
+		ns.Outcome, ns.Judgement = outcomes[ns.Namespace.Name], judgements[ns.Namespace.Name]
+		if ns.Outcome != nil && !ns.Protected {
+			acted++
+		}
+	}
+	if acted == len(outcomes) {
+		// So it is nearly always, and those who write policies wait for the lock.
+		return 0, ""
+	}
+	for name, outcome := range outcomes {
+		if outcome.Policies == 0 || isActedIn(namespaces, name) {
+			continue
+		}
+		if elsewhere += outcome.Policies; first == "" || name < first {
+			first = name
+		}
+	}
+	return elsewhere, first
+}
+
+// isActedIn says whether a namespace is among these, and not protected.
+func isActedIn(namespaces []report.NamespaceFacts, name string) bool {
+	i, ok := slices.BinarySearchFunc(namespaces, name, func(ns report.NamespaceFacts, name string) int { return cmp.Compare(ns.Namespace.Name, name) })
+	return ok && !namespaces[i].Protected
 }
 
 // Namespaces lists the namespaces in which something is known of a profile, without order.

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -16,6 +15,16 @@ func key(name string) snapshot.ProfileKey {
 	return snapshot.ProfileKey{Kind: v1alpha1.KindClusterSegmentationProfile, Name: name}
 }
 
+// in is what a ledger knows of a profile in these namespaces.
+func in(l *Ledger, profile string, namespaces ...string) []report.NamespaceFacts {
+	facts := make([]report.NamespaceFacts, len(namespaces))
+	for i, name := range namespaces {
+		facts[i].Namespace.Name = name
+	}
+	l.Fill(key(profile), facts)
+	return facts
+}
+
 // told collects who was told of a change, and checks that no lock is held meanwhile.
 type told struct {
 	ledger *Ledger
@@ -25,7 +34,7 @@ type told struct {
 func newTold() *told {
 	tell := &told{}
 	tell.ledger = New(func(profile snapshot.ProfileKey) {
-		tell.ledger.Of(profile) // would stand still for ever under a lock
+		tell.ledger.Fill(profile, nil) // would stand still for ever under a lock
 		tell.names = append(tell.names, profile.Name)
 	})
 	return tell
@@ -83,7 +92,7 @@ func TestWhatFailedStandsWhileItIsTriedAgain(t *testing.T) {
 			l := New(func(snapshot.ProfileKey) {})
 			l.Record(key("a"), "one", c.before)
 			l.Begin(key("a"), "one", c.begun)
-			if got := l.Of(key("a"))["one"].State; got != c.want {
+			if got := in(l, "a", "one")[0].Outcome.State; got != c.want {
 				t.Errorf("it is %s, want %s", got, c.want)
 			}
 		})
@@ -95,18 +104,20 @@ func TestWhatIsKnownOfAProfile(t *testing.T) {
 	l.Record(key("a"), "one", report.Outcome{Policies: 1})
 	l.Record(key("a"), "two", report.Outcome{Policies: 2})
 	l.Record(key("b"), "one", report.Outcome{Policies: 9})
-	copied := l.Of(key("a"))
-	delete(copied, "one")
-	if want := map[string]*report.Outcome{"one": {Policies: 1}, "two": {Policies: 2}}; !reflect.DeepEqual(l.Of(key("a")), want) {
-		t.Errorf("got %v, want %v", l.Of(key("a")), want)
+	got := in(l, "a", "one", "three", "two")
+	if got[0].Outcome.Policies != 1 || got[1].Outcome != nil || got[2].Outcome.Policies != 2 {
+		t.Errorf("got %+v", got)
 	}
 	if got := l.Namespaces(key("a")); !slices.Equal(slices.Sorted(slices.Values(got)), []string{"one", "two"}) {
 		t.Errorf("namespaces %v", got)
 	}
 	l.ForgetNamespace("one")
 	l.ForgetProfile(key("b"))
-	if len(l.Of(key("a"))) != 1 || len(l.Of(key("b"))) != 0 || len(l.Namespaces(key("b"))) != 0 {
-		t.Errorf("left %v and %v", l.Of(key("a")), l.Of(key("b")))
+	if got := in(l, "a", "one", "two"); got[0].Outcome != nil || got[1].Outcome == nil {
+		t.Errorf("left is %+v", got)
+	}
+	if left := l.Namespaces(key("b")); len(left) > 0 || in(l, "b", "one")[0].Outcome != nil {
+		t.Errorf("of a profile that is gone there is left %v", left)
 	}
 }
 
@@ -149,7 +160,7 @@ func TestLedgerFromManySides(t *testing.T) {
 				l.Record(key("a"), "one", report.Outcome{Policies: worker*1000 + i})
 				l.RecordDrift(key("a"), time.Unix(1, 0), "one/x", "deleted")
 				l.DriftReported(key("a"), report.Drift{Corrections: 1})
-				l.Of(key("a"))
+				in(l, "a", "one", "two")
 				l.ForgetNamespace("two")
 			}
 		})

@@ -138,16 +138,19 @@ func isolationOf(generation int64, status v1alpha1.ProfileStatus) metav1.Conditi
 
 // statesOf counts the namespaces that a profile selects by how far it has come there.
 func statesOf(in report.Input) map[string]int {
-	out := map[string]int{}
-	for _, ns := range in.Namespaces {
-		switch o := ns.Outcome; {
-		case ns.Protected:
+	out, came := map[string]int{}, map[report.State]int{}
+	for i := range in.Namespaces {
+		switch o := in.Namespaces[i].Outcome; {
+		case in.Namespaces[i].Protected:
 			out[stateRefused]++
 		case o == nil || o.UID != in.Profile.UID || o.Generation != in.Profile.Generation:
 			out[statePending]++
 		default:
-			out[stateLabel(o.State)]++
+			came[o.State]++
 		}
+	}
+	for state, n := range came {
+		out[stateLabel(state)] = n
 	}
 	return out
 }

@@ -9,6 +9,7 @@ import (
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/analyzer"
 	"firebreak.dev/firebreak/internal/enforcement"
+	"firebreak.dev/firebreak/internal/snapshot"
 )
 
 // analyses is what the judgements of a profile's namespaces come to.
@@ -26,9 +27,10 @@ type analyses struct {
 
 func analysesOf(in Input) analyses {
 	var a analyses
-	for _, ns := range in.Namespaces {
+	for i := range in.Namespaces {
+		ns := &in.Namespaces[i]
 		j := ns.Judgement
-		if ns.Protected || !isJudged(in, ns) {
+		if ns.Protected || !ns.isJudged(&in.Profile) {
 			continue
 		}
 		a.known++
@@ -47,12 +49,12 @@ func analysesOf(in Input) analyses {
 	return a
 }
 
-func isJudged(in Input, ns NamespaceFacts) bool {
+func (ns *NamespaceFacts) isJudged(p *snapshot.Profile) bool {
 	j := ns.Judgement
-	return j != nil && j.UID == in.Profile.UID && j.Generation == in.Profile.Generation
+	return j != nil && j.UID == p.UID && j.Generation == p.Generation
 }
 
-func (a *analyses) addUndecided(ns NamespaceFacts) {
+func (a *analyses) addUndecided(ns *NamespaceFacts) {
 	switch {
 	case a.undecided != "":
 	case ns.Judgement.Undecided != "":

@@ -46,8 +46,8 @@ func cover(in Input) coverage {
 	}
 	overlaps := map[[2]string]string{}
 	var open openPods
-	for _, ns := range in.Namespaces {
-		if !ns.Protected {
+	for i := range in.Namespaces {
+		if ns := &in.Namespaces[i]; !ns.Protected {
 			open.add(ns.Namespace.Name, coverNamespace(ns, counts, overlaps))
 		}
 	}
@@ -58,7 +58,7 @@ func cover(in Input) coverage {
 
 // coverNamespace counts the pods of a namespace and returns how many are in no tier. Those on the host network are not
 // among them: no tier could cover them.
-func coverNamespace(ns NamespaceFacts, counts []tierCount, overlaps map[[2]string]string) (uncovered int) {
+func coverNamespace(ns *NamespaceFacts, counts []tierCount, overlaps map[[2]string]string) (uncovered int) {
 	var here []int
 	for i := range counts {
 		if lives, err := snapshot.TierLivesIn(counts[i].tier, ns.Namespace); err == nil && lives {
@@ -139,8 +139,8 @@ func protectedFinding(in Input) []v1alpha1.Finding {
 		return nil
 	}
 	var names []string
-	for _, ns := range in.Namespaces {
-		if ns.Protected {
+	for i := range in.Namespaces {
+		if ns := &in.Namespaces[i]; ns.Protected {
 			names = append(names, ns.Namespace.Name)
 		}
 	}

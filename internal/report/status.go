@@ -10,6 +10,7 @@ import (
 
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/finding"
+	"firebreak.dev/firebreak/internal/snapshot"
 )
 
 // Status returns the status that a profile should have. While not every namespace has been examined since this process
@@ -54,14 +55,15 @@ func StatusAndFindings(in Input) (v1alpha1.ProfileStatus, []v1alpha1.Finding) {
 
 // Left returns how many selected namespaces were not examined yet for this generation of the profile, and how many not judged.
 func Left(in Input) (unexamined, unjudged int) {
-	for _, ns := range in.Namespaces {
+	for i := range in.Namespaces {
+		ns := &in.Namespaces[i]
 		if ns.Protected {
 			continue
 		}
-		if !isExamined(in, ns) {
+		if !ns.isExamined(&in.Profile) {
 			unexamined++
 		}
-		if !needsNoJudgement(in, ns) {
+		if !ns.needsNoJudgement(&in.Profile) {
 			unjudged++
 		}
 	}
@@ -69,13 +71,13 @@ func Left(in Input) (unexamined, unjudged int) {
 }
 
 // isExamined says whether what a namespace came to is known for this generation of the profile.
-func isExamined(in Input, ns NamespaceFacts) bool {
-	return ns.Outcome != nil && ns.Outcome.UID == in.Profile.UID && ns.Outcome.Generation == in.Profile.Generation
+func (ns *NamespaceFacts) isExamined(p *snapshot.Profile) bool {
+	return ns.Outcome != nil && ns.Outcome.UID == p.UID && ns.Outcome.Generation == p.Generation
 }
 
 // needsNoJudgement says whether a namespace is judged, or what it came to is frozen.
-func needsNoJudgement(in Input, ns NamespaceFacts) bool {
-	return isJudged(in, ns) || isExamined(in, ns) && ns.Outcome.State == Frozen
+func (ns *NamespaceFacts) needsNoJudgement(p *snapshot.Profile) bool {
+	return ns.isJudged(p) || ns.isExamined(p) && ns.Outcome.State == Frozen
 }
 
 // contradictsIsolation says whether a namespace that has been judged speaks against what an earlier process said of isolation.
@@ -149,29 +151,30 @@ func (t *tally) stuck() int32 {
 
 func tallyOf(in Input) tally {
 	t := tally{analyses: analysesOf(in)}
-	for _, ns := range in.Namespaces {
+	for i := range in.Namespaces {
+		ns := &in.Namespaces[i]
 		if ns.Protected {
 			t.refused++
 			continue
 		}
 		t.selected++
-		if !needsNoJudgement(in, ns) {
+		if !ns.needsNoJudgement(&in.Profile) {
 			t.unjudged++
 		}
 		if ns.Outcome == nil {
 			continue
 		}
 		t.policies += ns.Outcome.Policies
-		if !isExamined(in, ns) {
+		if !ns.isExamined(&in.Profile) {
 			continue
 		}
 		t.examined++
-		t.add(ns.Namespace.Name, *ns.Outcome)
+		t.add(ns.Namespace.Name, ns.Outcome)
 	}
 	return t
 }
 
-func (t *tally) add(namespace string, o Outcome) {
+func (t *tally) add(namespace string, o *Outcome) {
 	t.findings = append(t.findings, o.Findings...)
 	t.create += o.Preview.Create
 	t.update += o.Preview.Update

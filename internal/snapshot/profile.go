@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
@@ -131,6 +132,19 @@ func (p Profile) Selects(ns Namespace) (bool, error) {
 		return p.Key.Namespace == ns.Name, nil
 	}
 	return selector.MatchesAPI(p.NamespaceSelector, ns.Labels)
+}
+
+// Selector returns what Selects says of namespaces, where there are many; the error is the same for all of them.
+func (p Profile) Selector() (func(Namespace) bool, error) {
+	if p.Key.Kind == v1alpha1.KindSegmentationProfile {
+		name := p.Key.Namespace
+		return func(ns Namespace) bool { return ns.Name == name }, nil
+	}
+	compiled, err := selector.Compile(selector.FromAPI(p.NamespaceSelector))
+	if err != nil {
+		return nil, err
+	}
+	return func(ns Namespace) bool { return compiled.Matches(labels.Set(ns.Labels)) }, nil
 }
 
 // TierLivesIn says whether a tier of a profile that selects the namespace lives there.
