@@ -118,9 +118,15 @@ func (d *drift) remember(ctx context.Context) error {
 	return d.keep(ctx)
 }
 
-// byFirebreak returns how long holes stand while the operator is at work.
+// byFirebreak returns how long holes stand where the operator has nothing else to do: when a profile has come or gone, it judges
+// every namespace anew, and the bare client does not.
 func (d *drift) byFirebreak(ctx context.Context) (took []time.Duration, err error) {
-	err = d.withOperator(ctx, func(ctx context.Context) error {
+	manager, err := d.startOperatorLeft(ctx, len(d.namespaces))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, manager.Stop()) }()
+	err = d.shown.while(ctx, manager, func(ctx context.Context) error {
 		took, err = d.openAll(ctx)
 		return err
 	})
