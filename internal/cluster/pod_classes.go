@@ -1,9 +1,13 @@
 package cluster
 
 import (
-	"maps"
+	"cmp"
+	"crypto/sha256"
 	"net/netip"
 	"slices"
+	"unique"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"firebreak.dev/firebreak/internal/snapshot"
 )
@@ -11,8 +15,16 @@ import (
 // podClass is a class of pods under its key. The pod has neither a name nor addresses: those are each pod's own.
 type podClass struct {
 	snapshot.Pod
-	key string
+	key classKey
 }
+
+// classKey is that of a class: a digest of what pods of it have in common, as that takes less room than all of it.
+type classKey [sha256.Size]byte
+
+func classKeyOf(pod snapshot.Pod) classKey { return sha256.Sum256([]byte(pod.ClassKey())) }
+
+// shared returns a text that is in memory once, as a rule: nothing keeps it from being forgotten when nobody else asks for it.
+func shared(text string) string { return unique.Make(text).Value() }
 
 // Classes returns the running pods of a namespace by class, without order, names and addresses; nil when there are none.
 // Pods of one class have equal labels, ports, network and workload. Labels and ports are shared: they must not be changed.
@@ -42,9 +54,9 @@ func (p *Pods) InNamespace(namespace string) []snapshot.Pod {
 	}
 	place := make(map[*podClass]int, len(ns.classes))
 	out := make([]snapshot.Pod, 0, len(ns.classes))
-	for _, key := range slices.Sorted(maps.Keys(ns.classes)) {
-		place[ns.classes[key]] = len(out)
-		out = append(out, ns.classes[key].Pod)
+	for _, class := range ns.sorted() {
+		place[class] = len(out)
+		out = append(out, class.Pod)
 	}
 	for name, entry := range ns.pods {
 		pod := &out[place[entry.class]]
@@ -60,18 +72,52 @@ func (p *Pods) InNamespace(namespace string) []snapshot.Pod {
 	return out
 }
 
+// sorted returns the classes in the order of what their pods have in common.
+func (ns *podNamespace) sorted() []*podClass {
+	type named struct {
+		text  string
+		class *podClass
+	}
+	list := make([]named, 0, len(ns.classes))
+	for _, class := range ns.classes {
+		list = append(list, named{class.ClassKey(), class})
+	}
+	slices.SortFunc(list, func(a, b named) int { return cmp.Compare(a.text, b.text) })
+	out := make([]*podClass, 0, len(list))
+	for _, n := range list {
+		out = append(out, n.class)
+	}
+	return out
+}
+
 // join counts a pod in its class, which comes into being with its first pod.
-func (ns *podNamespace) join(key string, pod snapshot.Pod) *podClass {
+func (ns *podNamespace) join(key classKey, pod snapshot.Pod) *podClass {
 	class, ok := ns.classes[key]
 	if !ok {
-		class = &podClass{key: key, Pod: snapshot.Pod{
-			Namespace: ns.name, Labels: maps.Clone(pod.Labels), HostNetwork: pod.HostNetwork,
-			Ports: pod.Ports, Workload: pod.Workload,
-		}}
+		class = newPodClass(key, ns.name, pod)
 		ns.classes[key] = class
 	}
 	class.Count++
 	return class
+}
+
+// newPodClass returns a class without pods. It shares no memory with the pod, which was read from what else was sent.
+func newPodClass(key classKey, namespace string, pod snapshot.Pod) *podClass {
+	c := &podClass{key: key}
+	c.Pod = snapshot.Pod{Namespace: namespace, HostNetwork: pod.HostNetwork}
+	c.Workload.Kind, c.Workload.Name = shared(pod.Workload.Kind), shared(pod.Workload.Name)
+	if pod.Labels != nil {
+		c.Labels = make(map[string]string, len(pod.Labels))
+	}
+	for k, v := range pod.Labels {
+		c.Labels[shared(k)] = shared(v)
+	}
+	c.Ports = slices.Clip(slices.Clone(pod.Ports))
+	for i := range c.Ports {
+		port := &c.Ports[i]
+		port.Name, port.Protocol = shared(port.Name), corev1.Protocol(shared(string(port.Protocol)))
+	}
+	return c
 }
 
 func (ns *podNamespace) leave(class *podClass) {

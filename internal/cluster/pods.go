@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -42,7 +43,7 @@ type PodEvents struct {
 type podNamespace struct {
 	name    string
 	pods    map[string]podEntry
-	classes map[string]*podClass
+	classes map[classKey]*podClass
 }
 
 // podEntry is one pod.
@@ -173,11 +174,11 @@ func (p *Pods) set(pod *watchedPod) podChange {
 	}
 	ns, ok := p.namespaces[pod.meta.Namespace]
 	if !ok {
-		ns = &podNamespace{name: pod.meta.Namespace, pods: map[string]podEntry{}, classes: map[string]*podClass{}}
-		p.namespaces[pod.meta.Namespace] = ns
+		ns = &podNamespace{name: strings.Clone(pod.meta.Namespace), pods: map[string]podEntry{}, classes: map[classKey]*podClass{}}
+		p.namespaces[ns.name] = ns
 	}
 	read := pod.read()
-	key, addresses := read.ClassKey(), pod.joinedAddresses()
+	key, addresses := classKeyOf(read), pod.joinedAddresses()
 	entry, had := ns.pods[pod.meta.Name]
 	if had && entry.class.key == key && entry.addresses == addresses {
 		return podChange{}
@@ -186,15 +187,17 @@ func (p *Pods) set(pod *watchedPod) podChange {
 	var changed podChange
 	// The new addresses are counted before the old ones are let go, so that one that stays is no change.
 	changed.addresses = append(p.gain(addresses), p.lose(entry.addresses)...)
+	// What is kept is copied: the pod's own strings lie between those that are not kept, and would hold on to the memory of these.
+	name, addresses := strings.Clone(pod.meta.Name), strings.Clone(addresses)
 	if sameClass {
-		ns.pods[pod.meta.Name] = podEntry{entry.class, addresses}
+		ns.pods[name] = podEntry{entry.class, addresses}
 		changed.moved = true
 		return changed
 	}
 	if had {
 		ns.leave(entry.class)
 	}
-	ns.pods[pod.meta.Name] = podEntry{ns.join(key, read), addresses}
+	ns.pods[name] = podEntry{ns.join(key, read), addresses}
 	changed.counts = true
 	return changed
 }
