@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -186,10 +185,6 @@ func requestOf(key snapshot.ProfileKey) ctrl.Request {
 	return ctrl.Request{NamespacedName: types.NamespacedName{Namespace: key.Namespace, Name: key.Name}}
 }
 
-// afterFirstList is how long after the first list of pods what it leaves behind is given back: it, and those of other kinds, are read by
-// then.
-const afterFirstList = 10 * time.Second
-
 // podEvents leads from pods to those who depend on them.
 func podEvents(reader *cluster.Reader, queues *statusQueues, addresses *podAddressQueue, analysis *AnalysisReconciler) cluster.PodEvents {
 	changes := &podChanges{
@@ -207,9 +202,6 @@ func podEvents(reader *cluster.Reader, queues *statusQueues, addresses *podAddre
 		Synced: func() {
 			queues.allProfiles(reader)
 			analysis.onAllPods()
-			// The first list of a large cluster leaves behind several times what is kept of it, and at rest nobody would take that away.
-			// Whoever reads it still holds it now.
-			time.AfterFunc(afterFirstList, debug.FreeOSMemory)
 		},
 	}
 }
