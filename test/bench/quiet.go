@@ -13,7 +13,7 @@ import (
 
 const (
 	// settles is how long the operator is left alone before it is looked at.
-	settles = 45 * time.Second
+	settles = 75 * time.Second
 	// scraped is how often its metrics are asked for.
 	scraped = 15 * time.Second
 )
