@@ -32,6 +32,9 @@ func readCSV(text []byte) (*Log, error) {
 	in.TrimLeadingSpace = true
 	in.Comment = '#'
 	headings, err := in.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, errors.New("line 1: there is no line with the names of the columns")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the names of the columns: %w", err)
 	}
@@ -110,9 +113,14 @@ func rowFlow(cell func(string) string) (Flow, error) {
 	}
 	f.Port = int32(port)
 	if text := cell(columnCount); text != "" {
-		if f.Times, err = strconv.Atoi(text); err != nil || f.Times < 1 {
-			return f, fmt.Errorf("count %q: want a number, 1 or more", text)
+		count, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return f, fmt.Errorf("count %q is no number", text)
 		}
+		if err := checkCount(count); err != nil {
+			return f, err
+		}
+		f.Times = int(count)
 	}
 	return f, nil
 }

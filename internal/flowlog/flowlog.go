@@ -21,7 +21,7 @@ type Flow struct {
 	// Port is the destination's: 1 to 65535.
 	Port    int32
 	Outcome Outcome
-	// Times is how often they were seen, at least 1.
+	// Times is how often they were seen: 1 to 2147483647.
 	Times int
 }
 
@@ -189,6 +189,16 @@ func outcome(text string) (Outcome, error) {
 		return Denied, nil
 	}
 	return "", fmt.Errorf("verdict %q: want allowed or denied", text)
+}
+
+// maxCount keeps sums of counts in bounds.
+const maxCount = 1<<31 - 1
+
+func checkCount(count int64) error {
+	if count < 1 || count > maxCount {
+		return fmt.Errorf("count %d: want 1 to %d", count, maxCount)
+	}
+	return nil
 }
 
 func checkPort(port int64) error {

@@ -32,7 +32,10 @@ func readJSON(text []byte) (*Log, error) {
 			return nil, fmt.Errorf("line %d: %w", line, err)
 		}
 	}
-	return log, endOfList(text, decoder)
+	if err := endOfList(text, decoder); err != nil {
+		return nil, err
+	}
+	return log, nil
 }
 
 // endOfList returns an error when a list does not end, or something follows it.
@@ -81,7 +84,7 @@ type plain struct {
 	Port        int64   `json:"port"`
 	Protocol    string  `json:"protocol"`
 	Verdict     string  `json:"verdict"`
-	Count       *int    `json:"count"`
+	Count       *int64  `json:"count"`
 }
 
 func (l *Log) addPlain(record json.RawMessage) error {
@@ -113,9 +116,10 @@ func (l *Log) addPlain(record json.RawMessage) error {
 	}
 	f.Port = int32(p.Port) //nolint:gosec // it was checked
 	if p.Count != nil {
-		if f.Times = *p.Count; f.Times < 1 {
-			return fmt.Errorf("count %d: want 1 or more", f.Times)
+		if err := checkCount(*p.Count); err != nil {
+			return err
 		}
+		f.Times = int(*p.Count)
 	}
 	l.Flows = append(l.Flows, f)
 	return nil

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/netip"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -355,7 +356,7 @@ func TestAProposedProfileAllowsNothingThatWasNotSeen(t *testing.T) {
 
 func TestWhatWasSeenBetweenTiersIsAllowed(t *testing.T) {
 	checked := 0
-	for seed := range uint64(2000) {
+	for seed := range uint64(1000) {
 		s := drawScene(seed)
 		for i := range s.log.Flows {
 			s.log.Flows[i].Outcome = flowlog.Passed
@@ -380,7 +381,7 @@ func TestWhatWasSeenBetweenTiersIsAllowed(t *testing.T) {
 			}
 		}
 	}
-	if checked < 500 {
+	if checked < 300 {
 		t.Errorf("only %d connections were looked at", checked)
 	}
 }
@@ -401,11 +402,17 @@ func tiersChoosing(p *Proposal, pod *snapshot.Pod) []string {
 }
 
 func TestATierChoosesThePodsOfItsWorkloadsAndNoOthers(t *testing.T) {
-	for seed := range uint64(2000) {
+	for seed := range uint64(500) {
 		s := drawScene(seed)
 		proposal, err := Propose(Input{Namespace: "shop", Name: "shop", Cluster: s.cluster})
 		if err != nil {
 			continue
+		}
+		with := Input{Namespace: "shop", Name: "shop", Cluster: s.cluster, Observed: s.log}
+		first, err := Propose(with)
+		again, err2 := Propose(with)
+		if err != nil || err2 != nil || !reflect.DeepEqual(first, again) {
+			t.Fatalf("seed %d: the same is proposed otherwise: %v %v\n%+v\n%+v", seed, err, err2, first, again)
 		}
 		chosen := map[string]*snapshot.Pod{}
 		for _, pod := range s.cluster.Pods {

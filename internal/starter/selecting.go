@@ -60,7 +60,8 @@ func selectingAll(labels map[string]string, others []map[string]string) *metav1.
 	return s
 }
 
-// lacking chooses pods by all their labels, and by those that they have not and others do; nil when there are too many.
+// lacking chooses pods by all their labels, and by those that they have not and others do; nil when there are too many. Pods without
+// labels are chosen by none: whatever else comes to the namespace without labels would be taken for them.
 func lacking(labels map[string]string, others []map[string]string) *metav1.LabelSelector {
 	out := &metav1.LabelSelector{MatchLabels: labels}
 	for _, other := range others {
@@ -74,7 +75,7 @@ func lacking(labels map[string]string, others []map[string]string) *metav1.Label
 			}
 		}
 	}
-	if len(labels) > maxLabels || len(out.MatchExpressions) > maxLabels || len(labels)+len(out.MatchExpressions) == 0 {
+	if len(labels) > maxLabels || len(out.MatchExpressions) > maxLabels || len(labels) == 0 {
 		return nil
 	}
 	return selector.Canonical(out)
