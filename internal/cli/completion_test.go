@@ -58,6 +58,7 @@ func TestCommandsFlagsAndFormatsAreCompleted(t *testing.T) {
 		// Shells choose among the formats themselves.
 		"render -o j":             "yaml\njson\n:4\n",
 		"version --output ya":     "text\njson\nyaml\n:4\n",
+		"new --from-flows conn":   "csv\njson\njsonl\n:8\n",
 		"render --filename confi": "yaml\nyml\njson\n:8\n",
 	} {
 		if got := answered(t, append([]string{"__complete"}, strings.Fields(line)...)...); got != want {

@@ -99,6 +99,7 @@ func commands() []func(*shared) *cobra.Command {
 		newMatrixCommand,
 		newDiffCommand,
 		newImportCommand,
+		newNewCommand,
 	}
 }
 

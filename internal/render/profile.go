@@ -17,6 +17,8 @@ import (
 type Remarks struct {
 	// Head stands above everything, and Foot below.
 	Head, Foot string
+	// Fields stand above the field of the spec of that name.
+	Fields map[string]string
 	// Tiers and Entries stand above the tier or the allow entry of that name.
 	Tiers, Entries map[string]string
 }
@@ -50,6 +52,9 @@ func Profile(out io.Writer, p *v1alpha1.SegmentationProfile, remarks Remarks) er
 			compact(field(entry, key))
 		}
 		entry.HeadComment = remarks.Entries[value(field(entry, "name"))]
+	}
+	for i := 0; spec != nil && i+1 < len(spec.Content); i += 2 {
+		spec.Content[i].HeadComment = remarks.Fields[spec.Content[i].Value]
 	}
 	root.HeadComment, root.FootComment = remarks.Head, remarks.Foot
 	encoder := yamlv3.NewEncoder(out)
