@@ -39,7 +39,7 @@ others, with the ports to which Services lead, or else those that containers dec
 applied, it writes no policy, and its status says what Enforce would cut.
 
 Who may talk to whom is for you to say; comments have an entry for each tier. With --from-flows there are
-entries for connections that were observed, and never for more than that: what would allow more is a comment.
+entries for connections that were observed, and never for more than that: what may allow more is a comment.
 What was not seen is missing, so watch for as long as the rarest connection takes.
 
 Connections are a table (CSV), the same as JSON, or what Hubble exports. The columns, in any order:

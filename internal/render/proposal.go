@@ -54,7 +54,7 @@ func toFillIn(p *starter.Proposal) (string, error) {
 		"{ipBlocks: {cidrs: [192.0.2.0/24]}}. Who is called outside needs an entry, too: to: [{internet: {}}] with ports: [{port: 443}].\n" +
 		"With --from-flows, entries are made of connections that were observed.\n"
 	if p.Observed {
-		head = "These were seen, and an entry would allow more than that. Where you want it, narrow it if you can, and take the marks away.\n"
+		head = "These were seen, and an entry may allow more than that. Where you want it, narrow it if you can, and take the marks away.\n"
 	}
 	return head + strings.TrimRight(entries, "\n"), nil
 }

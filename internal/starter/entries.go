@@ -54,7 +54,7 @@ func (p *proposal) entriesOf(l *link) []v1alpha1.AllowEntry {
 	fromName, toName := l.from.name, l.to.name
 	if len(l.addresses) > 1 {
 		name := "outside"
-		if l.from.guess == guessPrivate || l.to.guess == guessPrivate {
+		if l.from.unclear == unclearPrivate || l.to.unclear == unclearPrivate {
 			name = "private"
 		}
 		if l.from.address.IsValid() {
@@ -137,8 +137,7 @@ func (l *link) said(ports []v1alpha1.Port) string {
 // doubtOf says what to think of where addresses are named.
 func doubtOf(l *link) string {
 	switch {
-	case l.from.guess == guessPrivate || l.to.guess == guessPrivate:
-		return "Nobody here has such an address: look what is behind it. What is in the cluster is better named by tier, pods or service."
+	case l.from.unclear != "" || l.to.unclear != "":
 	case l.to.address.IsValid():
 		return "Only these addresses. Where they change, internet: {} stands for all public addresses, and that is more than was seen."
 	case l.from.address.IsValid():
@@ -156,6 +155,8 @@ func wider(unclear string) string {
 		return "This is every pod of the namespace, as those that were seen are not known here: a podSelector says which."
 	case unclearAlike:
 		return "This is every pod of the namespace, as no labels tell those that were seen from others: a podSelector says which."
+	case unclearPrivate:
+		return "Nobody here has such an address. If it is outside the cluster, this is all there is to it; a pod is better named by its labels."
 	case unclearService:
 		return "This is all that the Service leads to."
 	}

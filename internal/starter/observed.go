@@ -172,7 +172,7 @@ func joined(sorted []*link) []*link {
 		if !isSource {
 			other = here.from
 		}
-		key := networkpolicy.Key([]any{isSource, other.key(), here.from.guess, here.to.guess, here.sortedPorts()})
+		key := networkpolicy.Key([]any{isSource, other.key(), here.from.unclear, here.to.unclear, here.sortedPorts()})
 		same := found[key]
 		if same == nil {
 			found[key] = here

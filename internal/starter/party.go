@@ -48,7 +48,6 @@ const (
 	guessName      guess = "Pods that are not there now are told by their names"
 	guessLabels    guess = "Pods of other namespaces that are not there are told by all the labels that the records have of them"
 	guessAddress   guess = "Addresses are taken for those of the pods and Services that have them now"
-	guessPrivate   guess = "Private addresses that are nobody's here are taken for ones outside the cluster"
 	guessAPIServer guess = "Connections to the API server's machines on its ports are taken for connections to it"
 )
 
@@ -60,6 +59,7 @@ const (
 	unclearNode      = "from or to nodes, of which a profile names all or those with a label"
 	unclearNetwork   = "from or to the network plugin itself"
 	unclearAddress   = "from or to addresses of no single machine"
+	unclearPrivate   = "from or to private addresses that nobody here has, which may be those of pods"
 	unclearGone      = "from or to addresses of the cluster that nobody has"
 	unclearService   = "to Services that are not one group of pods"
 	unclearSource    = "from addresses of Services, which open none"
@@ -111,7 +111,8 @@ func (p *proposal) addressParty(e flowlog.End) party {
 		name:  addr.String(), address: addr, known: e.Names,
 	}
 	if !ipset.Public(ipset.Host(addr)) && e.Role != flowlog.RoleOutside {
-		out.guess = guessPrivate
+		// Who has it tomorrow may be another pod.
+		out.unclear = unclearPrivate
 	}
 	return out
 }

@@ -236,9 +236,8 @@ func TestThereIsAnEntryForWhatWasSeenAndNoMore(t *testing.T) {
 			[]flowlog.Flow{flow("web-0", "10.96.0.1", 443)}, "{from:[{tier:web}],name:web-to-kube-apiserver,to:[{kubeAPIServer:{}}]}", "",
 		},
 		"addresses of the same ports together": {
-			[]flowlog.Flow{flow("web-0", "203.0.113.9", 443), flow("web-0", "203.0.113.8", 443), flow("web-0", "203.0.113.1", 80), flow("web-0", "10.9.9.9", 443)},
-			"{from:[{tier:web}],name:web-to-10-9-9-9,ports:[{port:443,protocol:TCP}],to:[{ipBlocks:{cidrs:[10.9.9.9/32]}}]}\n" +
-				"{from:[{tier:web}],name:web-to-203-0-113-1,ports:[{port:80,protocol:TCP}],to:[{ipBlocks:{cidrs:[203.0.113.1/32]}}]}\n" +
+			[]flowlog.Flow{flow("web-0", "203.0.113.9", 443), flow("web-0", "203.0.113.8", 443), flow("web-0", "203.0.113.1", 80)},
+			"{from:[{tier:web}],name:web-to-203-0-113-1,ports:[{port:80,protocol:TCP}],to:[{ipBlocks:{cidrs:[203.0.113.1/32]}}]}\n" +
 				"{from:[{tier:web}],name:web-to-outside,ports:[{port:443,protocol:TCP}],to:[{ipBlocks:{cidrs:[203.0.113.8/31]}}]}", "",
 		},
 		"not what was dropped": {
@@ -282,6 +281,10 @@ func TestThereIsAnEntryForWhatWasSeenAndNoMore(t *testing.T) {
 			[]flowlog.Flow{flow("web-0", "224.0.0.1", 53), flow("web-0", "127.0.0.1", 80), flow("web-0", "fe80::1", 80)}, "",
 			"Connections from or to addresses of no single machine, seen 3 times: 127.0.0.1, 224.0.0.1, fe80::1.",
 		},
+		"a private address that is known to be outside": {
+			[]flowlog.Flow{with(flow("web-0", "10.9.9.9", 443), func(f *flowlog.Flow) { f.Destination.Role = flowlog.RoleOutside })},
+			"{from:[{tier:web}],name:web-to-10-9-9-9,ports:[{port:443,protocol:TCP}],to:[{ipBlocks:{cidrs:[10.9.9.9/32]}}]}", "",
+		},
 		"not addresses of the cluster that nobody has": {
 			[]flowlog.Flow{flow("web-0", "203.0.113.200", 443)}, "", "Connections from or to addresses of the cluster that nobody has, seen once: 203.0.113.200.",
 		},
@@ -310,6 +313,7 @@ func TestWhatWouldAllowMoreThanWasSeenIsLeftToDecide(t *testing.T) {
 		"a node":                       {flow("192.168.0.1", "web-0", 80), "{from:[{nodes:{}}],name:nodes-to-web,ports:[{port:80,protocol:TCP}],to:[{tier:web}]}"},
 		"a pod on the host network":    {flow("shop/agent-0", "web-0", 80), "{from:[{nodes:{}}],name:nodes-to-web,ports:[{port:80,protocol:TCP}],to:[{tier:web}]}"},
 		"a pod that is not known":      {flow("web-0", "other/gone", 80), "{from:[{tier:web}],name:web-to-other,ports:[{port:80,protocol:TCP}],to:[{pods:{namespaces:[other]}}]}"},
+		"a private address":            {flow("10.9.9.9", "db-0", 5432), "{from:[{ipBlocks:{cidrs:[10.9.9.9/32]}}],name:10-9-9-9-to-db,to:[{tier:db}]}"},
 		"a Service without a selector": {flow("web-0", "10.96.1.2", 80), "{from:[{tier:web}],name:web-to-shop-nobody,ports:[{port:80,protocol:TCP}],to:[{service:{name:nobody,namespace:shop}}]}"},
 		"an unknown pod of this namespace, which would not be in a tier": {flow("gone", "web-0", 80), ""},
 	} {

@@ -96,7 +96,7 @@ func skipped(why flowlog.Reason, n int) string {
 
 // tellGuesses says what the entries rest on.
 func (p *proposal) tellGuesses() {
-	for _, g := range []guess{guessName, guessLabels, guessAddress, guessPrivate, guessAPIServer} {
+	for _, g := range []guess{guessName, guessLabels, guessAddress, guessAPIServer} {
 		if of := p.guessed[g]; len(of) > 0 {
 			p.Guesses = append(p.Guesses, string(g)+": "+of.String()+".")
 		}

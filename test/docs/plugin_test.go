@@ -15,10 +15,17 @@ import (
 // plugin runs the plugin in the root of the repository, without a cluster, and returns its standard output.
 func plugin(t *testing.T, call string) string {
 	t.Helper()
-	streams, _, stdout, _ := genericiooptions.NewTestIOStreams()
+	stdout, _ := both(t, call)
+	return stdout
+}
+
+// both is like plugin, and returns standard error, too.
+func both(t *testing.T, call string) (string, string) {
+	t.Helper()
+	streams, _, stdout, stderr := genericiooptions.NewTestIOStreams()
 	args := strings.Fields(strings.TrimPrefix(call, "kubectl firebreak "))
 	cli.Run(t.Context(), args, "v0.0.0-test", streams)
-	return stdout.String()
+	return stdout.String(), stderr.String()
 }
 
 // call is a command of a document, with what the document says that it prints.
@@ -105,4 +112,24 @@ func TestThePictureInTheDocumentsIsThatOfTheSample(t *testing.T) {
 	if plugin(t, command) != picture {
 		t.Errorf("docs/three-tier.svg is not what %s writes; make golden writes it anew", command)
 	}
+}
+
+func TestThePluginsPageShowsWhatNewGuessedAndPassedOver(t *testing.T) {
+	root, err := harness.RepositoryRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := read(t, "docs/plugin.md")
+	t.Chdir(root)
+	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
+	for _, c := range calls(page) {
+		if !strings.Contains(c.command, "--from-flows") {
+			continue
+		}
+		if _, said := both(t, c.command); !strings.Contains(page, "```text\n"+said+"```") {
+			t.Errorf("docs/plugin.md says otherwise than\n%s", said)
+		}
+		return
+	}
+	t.Error("docs/plugin.md shows no call with --from-flows")
 }
