@@ -137,7 +137,14 @@ func common(a, b map[string]string) map[string]string {
 }
 
 // hasAll says whether labels have all of those that are wanted.
-func hasAll(have, want map[string]string) bool { return len(common(want, have)) == len(want) }
+func hasAll(have, want map[string]string) bool {
+	for key, value := range want {
+		if other, has := have[key]; !has || other != value {
+			return false
+		}
+	}
+	return true
+}
 
 func fingerprint(labels map[string]string) string {
 	var out strings.Builder

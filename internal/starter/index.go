@@ -17,11 +17,13 @@ import (
 // index finds who has a name or an address.
 type index struct {
 	// groups are those of each namespace, in the order of groupsOf.
-	groups     map[string][]*group
-	byPod      map[types.NamespacedName]*group
-	byAddress  map[netip.Addr]*group
-	onHost     map[types.NamespacedName]bool
-	services   map[netip.Addr]*corev1.Service
+	groups    map[string][]*group
+	byPod     map[types.NamespacedName]*group
+	byAddress map[netip.Addr]*group
+	onHost    map[types.NamespacedName]bool
+	services  map[netip.Addr]*corev1.Service
+	// dns are the Services that may be the cluster's DNS.
+	dns        []*corev1.Service
 	nodes      map[netip.Addr]bool
 	apiServers map[netip.Addr]bool
 	// apiAt is where the API server is reached: at its Service's address and port, and at its own.
@@ -58,8 +60,12 @@ func newIndex(in Input) *index {
 		}
 	}
 	for i := range c.Facts.Services {
-		for _, addr := range addressesOf(&c.Facts.Services[i]) {
-			x.services[addr] = &c.Facts.Services[i]
+		s := &c.Facts.Services[i]
+		for _, addr := range addressesOf(s) {
+			x.services[addr] = s
+		}
+		if c.Options.MayBeDNS(s.Namespace, s.Name, s.Labels) {
+			x.dns = append(x.dns, s)
 		}
 	}
 	for _, node := range c.Facts.Nodes {

@@ -91,9 +91,8 @@ const dnsPort = 53
 
 // isDNSTarget says whether a Service of the cluster's DNS leads from port 53 to a port of these pods.
 func (p *proposal) isDNSTarget(f flowlog.Flow, g *group) bool {
-	for i := range p.Cluster.Facts.Services {
-		s := &p.Cluster.Facts.Services[i]
-		if g == nil || s.Namespace != g.namespace || !p.Cluster.Options.MayBeDNS(s.Namespace, s.Name, s.Labels) || !leadsTo(s, g) {
+	for _, s := range p.index.dns {
+		if g == nil || s.Namespace != g.namespace || !leadsTo(s, g) {
 			continue
 		}
 		for _, of := range s.Spec.Ports {

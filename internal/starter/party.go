@@ -157,13 +157,7 @@ func (p *proposal) groupParty(g *group) party {
 
 // isDNS says whether a group is behind the cluster's DNS.
 func (p *proposal) isDNS(g *group) bool {
-	for i := range p.Cluster.Facts.Services {
-		s := &p.Cluster.Facts.Services[i]
-		if s.Namespace == g.namespace && p.Cluster.Options.MayBeDNS(s.Namespace, s.Name, s.Labels) && leadsTo(s, g) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.index.dns, func(s *corev1.Service) bool { return s.Namespace == g.namespace && leadsTo(s, g) })
 }
 
 // isDNSNamespace says whether the cluster's DNS may be in a namespace.
