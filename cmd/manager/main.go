@@ -102,10 +102,8 @@ func newManager(o options) (ctrl.Manager, error) {
 		return nil, fmt.Errorf("make the manager: %w", err)
 	}
 	election.announcer.of(mgr)
-	for _, add := range []func(string, healthz.Checker) error{mgr.AddHealthzCheck, mgr.AddReadyzCheck} {
-		if err := add("ping", healthz.Ping); err != nil {
-			return nil, fmt.Errorf("add a health check: %w", err)
-		}
+	if err := errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping)); err != nil {
+		return nil, fmt.Errorf("add a health check: %w", err)
 	}
 	if err := controllers.Setup(mgr, controllers.Options{Cluster: o.cluster, Workers: o.workers, MaxWritesPerSecond: o.maxWritesPerSecond, Registerer: ctrlmetrics.Registry, Term: election.term}); err != nil {
 		return nil, err

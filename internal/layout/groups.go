@@ -1,6 +1,9 @@
 package layout
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // arrangeGroups puts frames into an order in which those that have much to do with each other, or with the same boxes outside, are
 // near: the linear arrangement with short arrows, looked for by moving one at a time for as long as that makes it shorter.
@@ -10,10 +13,15 @@ func (p *plan) arrangeGroups() {
 	for i := range order {
 		order[i] = i
 	}
-	for range maxRounds {
-		if !units.improve(order) {
-			break
+	// Each unit is tried in each place, with a look at all edges.
+	if work := units.count * units.count * (units.count + len(units.edges)); work <= mostWork {
+		for range min(maxRounds, mostWork/max(1, work)) {
+			if !units.improve(order) {
+				break
+			}
 		}
+	} else {
+		units.settle(order)
 	}
 	for _, unit := range order {
 		if g := units.group[unit]; g != None {
@@ -24,6 +32,9 @@ func (p *plan) arrangeGroups() {
 
 // maxRounds bounds what is done again for as long as it helps.
 const maxRounds = 12
+
+// mostWork bounds what the search for an order may cost, in looks at an edge: a tenth of a second.
+const mostWork = 50_000_000
 
 // arrangement is what is to be arranged: frames, and boxes in none.
 type arrangement struct {
@@ -73,6 +84,29 @@ func (a arrangement) length(order, place []int) int {
 		sum += max(place[e[0]]-place[e[1]], place[e[1]]-place[e[0]])
 	}
 	return sum
+}
+
+// settle sorts units by where those are that they have to do with, again and again, and keeps the best: quicker than improve, and worse.
+func (a arrangement) settle(order []int) {
+	place := make([]int, a.count)
+	best, shortest := slices.Clone(order), a.length(order, place)
+	for range maxRounds {
+		sum, number := make([]float64, a.count), make([]float64, a.count)
+		for _, e := range a.edges {
+			for _, end := range [][2]int{e, {e[1], e[0]}} {
+				sum[end[0]], number[end[0]] = sum[end[0]]+float64(place[end[1]]), number[end[0]]+1
+			}
+		}
+		wish := make([]float64, a.count)
+		for unit := range wish {
+			wish[unit] = (sum[unit] + float64(place[unit])) / (number[unit] + 1)
+		}
+		slices.SortStableFunc(order, func(x, y int) int { return cmp.Compare(wish[x], wish[y]) })
+		if length := a.length(order, place); length < shortest {
+			best, shortest = slices.Clone(order), length
+		}
+	}
+	copy(order, best)
 }
 
 // improve moves each unit to where edges are shortest. False when all stay.

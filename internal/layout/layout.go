@@ -20,7 +20,7 @@ type Node struct {
 }
 
 // Edge is an arrow between two boxes, given by index in Graph.Nodes. Boxes of one layer are connected on their right sides; a box and
-// itself, on its upper side.
+// itself, on its upper side, where there is room for one such edge.
 type Edge struct {
 	From, To int
 	// LabelWidth and LabelHeight are the room that its text needs; 0 when it has none. LabelLine is how far below the upper edge of
@@ -81,8 +81,8 @@ const (
 	loopHeight = 22
 )
 
-// Place places a graph. Equal graphs get equal drawings. The time grows with arrows times the columns that they pass: for 60 boxes
-// and 200 arrows it is some milliseconds.
+// Place places a graph. Equal graphs get equal drawings. For 60 boxes and 200 arrows it takes some milliseconds. The larger a graph, the
+// less is done for its beauty, so that the time grows little faster than the number of places that arrows pass.
 func Place(g Graph) Drawing {
 	p := newPlan(g)
 	p.arrangeGroups()

@@ -21,6 +21,9 @@ func drawn(r *rand.Rand, nodes, edges, groups int) Graph {
 	}
 	for range edges {
 		e := Edge{From: r.IntN(nodes), To: r.IntN(nodes)}
+		if e.From == e.To && slices.ContainsFunc(g.Edges, func(o Edge) bool { return o.From == e.From && o.To == e.To }) {
+			continue
+		}
 		if r.IntN(2) == 0 {
 			e.LabelWidth, e.LabelHeight = 20+float64(r.IntN(80)), 12+float64(r.IntN(20))
 			e.LabelLine = float64(r.IntN(12))
@@ -95,7 +98,7 @@ func checkRoutes(g Graph, d Drawing) error {
 		if !d.Nodes[e.From].onEdge(curve[0]) || !d.Nodes[e.To].onEdge(curve[len(curve)-1]) {
 			return fmt.Errorf("arrow %d goes from %v to %v, and its boxes are %v and %v", i, curve[0], curve[len(curve)-1], d.Nodes[e.From], d.Nodes[e.To])
 		}
-		if g.Nodes[e.From].Layer == g.Nodes[e.To].Layer {
+		if isLoop := e.From == e.To; !isLoop && g.Nodes[e.From].Layer == g.Nodes[e.To].Layer {
 			continue
 		}
 		for k, box := range d.Nodes {
@@ -217,6 +220,23 @@ func TestNoTwoNeighboursWouldBeBetterTheOtherWayRound(t *testing.T) {
 func TestAnEmptyGraphIsAnEmptyDrawing(t *testing.T) {
 	if d := Place(Graph{}); d.Width != 0 || d.Height != 0 || len(d.Nodes)+len(d.Groups)+len(d.Edges) != 0 {
 		t.Errorf("%+v", d)
+	}
+}
+
+func TestAHugeGraphIsPlacedToo(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 9))
+	g := Graph{Groups: make([]Group, 200)}
+	for i := range 2000 {
+		g.Nodes = append(g.Nodes, Node{Width: 120, Height: 40, Layer: i % 6, Group: i/5%201 - 1})
+	}
+	for range 5000 {
+		from, to := r.IntN(2000), r.IntN(2000)
+		if g.Nodes[from].Layer < g.Nodes[to].Layer {
+			g.Edges = append(g.Edges, Edge{From: from, To: to, LabelWidth: 40, LabelHeight: 14})
+		}
+	}
+	if err := check(g, Place(g)); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -17,7 +17,7 @@ func (p *plan) orderColumns() {
 		p.renumber(c)
 	}
 	best, fewest := p.orders(), p.crossings()
-	for round := range 2 * maxRounds {
+	for round := range p.fewer(2 * maxRounds) {
 		p.sweep(round%2 == 0)
 		p.transpose()
 		if n := p.crossings(); n < fewest {

@@ -101,6 +101,7 @@ func (p *plan) addEdge(index int, e Edge) {
 			it := &p.items[left]
 			more := max(0, loopHeight+e.LabelHeight-it.above)
 			it.above, it.height, it.line = it.above+more, it.height+more, it.line+more/2
+			it.width = max(it.width, e.LabelWidth)
 		}
 		return
 	}
@@ -148,4 +149,10 @@ func (p *plan) fill() {
 			}
 		}
 	}
+}
+
+// fewer returns how often something that takes as long as there are items is done: so many times, and less often where there are many.
+func (p *plan) fewer(times int) int {
+	const many = 20_000
+	return max(2, min(times, times*many/max(1, len(p.items))))
 }

@@ -40,8 +40,9 @@ func (p *plan) setRows() {
 	}
 	r.sort()
 	r.pushDown(r.y)
-	for n := range relaxations {
-		for v, wish := range r.wishes(n < relaxations/2) {
+	times := p.fewer(relaxations)
+	for n := range times {
+		for v, wish := range r.wishes(n < times/2) {
 			r.y[v] += haste * (wish - r.y[v])
 		}
 		r.partAll()
@@ -53,7 +54,7 @@ func (p *plan) setRows() {
 	for v := range r.y {
 		r.y[v] = (down[v] + up[v]) / 2
 	}
-	for range fineMoves {
+	for range p.fewer(fineMoves) {
 		r.moveWithin()
 	}
 	r.settle()

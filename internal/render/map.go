@@ -19,7 +19,9 @@ const (
 // printable returns a text in one line, without what a terminal or a parser could take for more than text.
 func printable(text string) string {
 	clean := strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Co) || r == unicode.ReplacementChar {
+		// No character ends with FFFE or FFFF, and XML cannot hold two of these.
+		isNone := r&0xfffe == 0xfffe || (r >= 0xfdd0 && r <= 0xfdef)
+		if unicode.IsSpace(r) || unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Co) || r == unicode.ReplacementChar || isNone {
 			return ' '
 		}
 		return r
@@ -104,11 +106,11 @@ func (p *picture) foldedInto(box topology.Box) (lines []string, findings []topol
 		if !p.folded[other] || (a.From != box.ID && a.To != box.ID) {
 			continue
 		}
-		line := sign + p.boxes[other].Name
+		line := sign + p.boxes[other].String()
 		if a.Kind == topology.ArrowDNS {
 			line = p.boxes[other].Name
-		} else if len(a.Ports) > 0 {
-			line += " " + ports(a)
+		} else if len(a.Ports) > 0 || a.State == topology.ArrowVoid {
+			line = cut(printable(line), maxDetail-10) + " " + ports(a)
 		}
 		lines, findings = append(lines, cut(printable(line), maxDetail)), append(findings, a.Findings...)
 	}

@@ -34,9 +34,9 @@ func MapHTML(out io.Writer, g *topology.Graph) error {
 	w.line(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %s %s" role="group" aria-label="The picture">`, pixels(w.drawing.Width), pixels(w.drawing.Height))
 	w.scenery()
 	w.line("</svg>")
-	css := fmt.Sprintf(":root { %s color-scheme: light; }\n@media (prefers-color-scheme: dark) { :root:not([data-theme=light]) { %s color-scheme: dark; } }\n"+
-		":root[data-theme=dark] { %s color-scheme: dark; }\n%s%s@media print { :root, :root[data-theme] { %s color-scheme: light; } }\n",
-		variables(false), variables(true), variables(true), sceneCSS, files["css"], variables(false))
+	css := fmt.Sprintf(":root { %s color-scheme: light; }\n@media screen and (prefers-color-scheme: dark) { :root:not([data-theme=light]) { %s color-scheme: dark; } }\n"+
+		"@media screen { :root[data-theme=dark] { %s color-scheme: dark; } }\n%s%s",
+		variables(false), variables(true), variables(true), sceneCSS, files["css"])
 	var text bytes.Buffer
 	err = page.Execute(&text, map[string]any{
 		// These are the program's own, and what they hold of profiles was escaped where it was put in.
@@ -45,7 +45,7 @@ func MapHTML(out io.Writer, g *topology.Graph) error {
 		"JS":     template.JS(files["js"]),      //nolint:gosec // See above.
 		"Policy": fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'", digest("\n"+css+"\n"), digest("\n"+files["js"]+"\n")),
 		"Page":   newMapPage(w.scene),
-		"Legend": w.legend(),
+		"Footer": w.footer(),
 	})
 	if err != nil {
 		return fmt.Errorf("fill the page of the map: %w", err)

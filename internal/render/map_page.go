@@ -31,8 +31,10 @@ type pageProfile struct {
 
 // pageRow is an arrow as a row of a table. ID is that of the arrow in the picture; empty when it is not drawn.
 type pageRow struct {
-	ID, From, To, Ports string
-	Entries, Findings   []string
+	ID, From, To, Ports, State string
+	// Ends are the IDs of the boxes that are drawn of its ends, as JSON.
+	Ends              string
+	Entries, Findings []string
 }
 
 // pageDetails is all that is known of a part of the picture.
@@ -90,7 +92,7 @@ func newMapPage(s *scene) mapPage {
 	}
 	next := 0
 	for _, a := range s.Arrows {
-		row := pageRow{From: s.named(a.From), To: s.named(a.To), Ports: ports(a), Entries: entriesInFull(a), Findings: allInFull(a.Findings)}
+		row := pageRow{From: s.named(a.From), To: s.named(a.To), Ports: ports(a), State: stateInWords(a), Ends: s.endsOf(a), Entries: entriesInFull(a), Findings: allInFull(a.Findings)}
 		if !s.isFolded(a) {
 			row.ID = s.arrows[next].id
 			page.Details = append(page.Details, s.arrowDetails(s.arrows[next], row))
@@ -99,6 +101,17 @@ func newMapPage(s *scene) mapPage {
 		page.Rows = append(page.Rows, row)
 	}
 	return page
+}
+
+// endsOf returns the IDs of the boxes that are drawn of an arrow's ends, as JSON.
+func (s *scene) endsOf(a topology.Arrow) string {
+	var out []string
+	for _, id := range []string{a.From, a.To} {
+		if at, ok := s.places[id]; ok {
+			out = append(out, s.boxes[at].id)
+		}
+	}
+	return list(out)
 }
 
 // union adds to a list what is not in it yet.
@@ -242,10 +255,10 @@ func (s *scene) boxDetails(b sceneBox) pageDetails {
 func (p *picture) partners(id string) (calls, callers []string) {
 	for _, a := range p.Arrows {
 		if a.From == id {
-			calls = append(calls, p.named(a.To)+" on "+ports(a))
+			calls = append(calls, p.named(a.To)+" on "+ports(a)+butState(a))
 		}
 		if a.To == id {
-			callers = append(callers, p.named(a.From)+" on "+ports(a))
+			callers = append(callers, p.named(a.From)+" on "+ports(a)+butState(a))
 		}
 	}
 	return calls, callers
@@ -254,7 +267,7 @@ func (p *picture) partners(id string) (calls, callers []string) {
 func (s *scene) arrowDetails(a sceneArrow, row pageRow) pageDetails {
 	var f facts
 	f.add("Ports", row.Ports)
-	f.add("State", stateInWords(a.Arrow))
+	f.add("State", row.State)
 	f.add("Allowed by", row.Entries...)
 	f.add("NetworkPolicies", a.Policies...)
 	f.addFindings(a.Findings)
@@ -262,7 +275,7 @@ func (s *scene) arrowDetails(a sceneArrow, row pageRow) pageDetails {
 }
 
 func stateInWords(a topology.Arrow) string {
-	text := "allowed, as far as these profiles go"
+	text := "allowed"
 	switch a.State {
 	case topology.ArrowOpen:
 	case topology.ArrowPreview:
@@ -286,6 +299,9 @@ func (s *scene) boxData(b sceneBox) string {
 		places = placesOf(s.frames[i].Namespaces)
 	}
 	words := []string{b.String(), b.Selector, b.Description, b.Where, s.profileOf(b.Box).Name}
+	for _, line := range b.lines {
+		words = append(words, line.text)
+	}
 	words = slices.Concat(words, b.Details, b.Ports, b.Policies, places, notes(b.findings))
 	return fmt.Sprintf(`data-about="%s" data-namespaces="%s" data-text="%s"`, b.about, escapeHTML(list(places)), searchable(words))
 }

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"math"
 	"slices"
@@ -16,11 +17,12 @@ const (
 	detailSize = 11.0
 	portsSize  = 11.0
 	// leading is between two lines.
-	leading    = 3.5
-	boxPadding = 13.0
-	leastBox   = 116.0
-	leastFrame = 250.0
-	arrowText  = 150.0
+	leading     = 3.5
+	boxPadding  = 13.0
+	leastBox    = 116.0
+	leastFrame  = 250.0
+	arrowText   = 150.0
+	leastFooter = 420.0
 )
 
 // scene is a picture with everything in its place.
@@ -30,6 +32,9 @@ type scene struct {
 	arrows  []sceneArrow
 	frames  []sceneFrame
 	drawing layout.Drawing
+	ids     map[string]bool
+	// places are the first boxes by the ID of what they stand for.
+	places map[string]int
 }
 
 // sceneBox is a box that is drawn. A peer that calls and is called is drawn twice, so that arrows lead from left to right.
@@ -63,7 +68,7 @@ type sceneLine struct {
 }
 
 func newScene(g *topology.Graph) *scene {
-	s := &scene{picture: newPicture(g)}
+	s := &scene{picture: newPicture(g), ids: map[string]bool{}, places: map[string]int{}}
 	for _, group := range g.Groups {
 		name, details := s.title(group)
 		s.frames = append(s.frames, sceneFrame{Group: group, name: name, details: details})
@@ -72,6 +77,18 @@ func newScene(g *topology.Graph) *scene {
 	s.addArrows()
 	s.drawing = layout.Place(s.graph())
 	return s
+}
+
+// newID returns an ID for a part of the document. It is made of what the part stands for, so that an address with it means the same in
+// another picture, and holds letters and digits only.
+func (s *scene) newID(kind, of string) string {
+	sum := sha256.Sum256([]byte(of))
+	id := fmt.Sprintf("%s%x", kind, sum[:6])
+	for s.ids[id] {
+		id += "x"
+	}
+	s.ids[id] = true
+	return id
 }
 
 // addBoxes adds the boxes that are drawn, in their order.
@@ -84,7 +101,7 @@ func (s *scene) addBoxes() {
 		if s.folded[box.ID] {
 			continue
 		}
-		b := sceneBox{Box: box, id: fmt.Sprintf("b%d", len(s.boxes)+1)}
+		b := sceneBox{Box: box, id: s.newID("b", box.ID)}
 		b.about = b.id
 		folded, findings := s.foldedInto(box)
 		b.findings = findings
@@ -94,6 +111,7 @@ func (s *scene) addBoxes() {
 		for _, note := range notes(findings) {
 			b.lines = append(b.lines, sceneLine{text: "⚠ " + note, size: detailSize, isBad: true})
 		}
+		s.places[box.ID] = len(s.boxes)
 		s.boxes = append(s.boxes, b)
 		if box.Group == "" && calls[box.ID] && called[box.ID] {
 			b.id += "-called"
@@ -104,7 +122,7 @@ func (s *scene) addBoxes() {
 
 // boxOf returns the index of the box for one end of an arrow.
 func (s *scene) boxOf(id string, isCalled bool) int {
-	at := slices.IndexFunc(s.boxes, func(b sceneBox) bool { return b.ID == id })
+	at := s.places[id]
 	if isCalled && at+1 < len(s.boxes) && s.boxes[at+1].ID == id {
 		return at + 1
 	}
@@ -112,8 +130,8 @@ func (s *scene) boxOf(id string, isCalled bool) int {
 }
 
 func (s *scene) addArrows() {
-	for i, a := range s.drawnArrows() {
-		arrow := sceneArrow{Arrow: a, id: fmt.Sprintf("a%d", i+1), from: s.boxOf(a.From, false), to: s.boxOf(a.To, true)}
+	for _, a := range s.drawnArrows() {
+		arrow := sceneArrow{Arrow: a, id: s.newID("a", string(a.Kind)+"\x00"+a.From+"\x00"+a.To), from: s.boxOf(a.From, false), to: s.boxOf(a.To, true)}
 		isAllow := a.Kind == topology.ArrowAllow
 		lines := arrowLines(a, s.brief())
 		findings := len(notes(a.Findings))

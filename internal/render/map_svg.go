@@ -19,7 +19,10 @@ var sceneCSS string
 // lines end with \n. It fails only where writing fails.
 func MapSVG(out io.Writer, g *topology.Graph) error {
 	w := &svgWriter{scene: newScene(g)}
-	legend := w.footer()
+	var legend []string
+	for _, text := range w.footer() {
+		legend = append(legend, fitted(text, detailSize, max(leastFooter, w.drawing.Width-2*layout.Margin))...)
+	}
 	width, height := w.size(legend)
 	w.line(`<svg xmlns="http://www.w3.org/2000/svg" width="%s" height="%s" viewBox="0 0 %s %s" role="img" aria-labelledby="picture-title picture-description">`,
 		pixels(width), pixels(height), pixels(width), pixels(height))
@@ -29,7 +32,7 @@ func MapSVG(out io.Writer, g *topology.Graph) error {
 	w.line(`<rect class="paper" width="%s" height="%s"/>`, pixels(width), pixels(height))
 	w.scenery()
 	for i, text := range legend {
-		w.text("soft", layout.Margin, w.drawing.Height+(detailSize+leading)*float64(i+1), detailSize, text)
+		w.text("soft", layout.Margin, max(layout.Margin, w.drawing.Height)+(detailSize+leading)*float64(i+1), detailSize, text)
 	}
 	w.line("</svg>")
 	if _, err := io.WriteString(out, w.out.String()); err != nil {
@@ -48,14 +51,9 @@ type svgWriter struct {
 
 func (w *svgWriter) line(format string, args ...any) { fmt.Fprintf(&w.out, format+"\n", args...) }
 
-// footer are the lines below the picture.
-func (w *svgWriter) footer() []string {
-	return append([]string{"Arrows are what profiles allow, with its ports. What has no arrow is denied to tiers."}, w.legend()...)
-}
-
 // size returns the size of the whole, with the lines below the picture.
 func (w *svgWriter) size(legend []string) (width, height float64) {
-	width, height = w.drawing.Width, w.drawing.Height+(detailSize+leading)*float64(len(legend))+layout.Margin
+	width, height = w.drawing.Width, max(layout.Margin, w.drawing.Height)+(detailSize+leading)*float64(len(legend))+layout.Margin
 	for _, text := range legend {
 		width = max(width, textWidth(text, detailSize)+2*layout.Margin)
 	}

@@ -205,6 +205,56 @@ func TestEveryArrowIsInTheTable(t *testing.T) {
 	}
 }
 
+func TestWhatIsNotInForceIsNotToldAsAllowed(t *testing.T) {
+	for name, words := range map[string]string{"preview": "not in force", "findings": "something else closes an end"} {
+		g := maps(t)[name]
+		page := newMapPage(newScene(g))
+		for i, a := range g.Arrows {
+			if isOpen := a.State == topology.ArrowOpen; isOpen != (page.Rows[i].State == "allowed" || page.Rows[i].State == "allowed; only inside one namespace") {
+				t.Errorf("%s: the state of an arrow that is %s is told as %q", name, a.State, page.Rows[i].State)
+			}
+			if first, _, _ := strings.Cut(arrowTooltip(newPicture(g), a), "\n"); (a.State == topology.ArrowOpen) != strings.HasSuffix(first, ports(a)) {
+				t.Errorf("%s: an arrow that is %s is told as %q", name, a.State, first)
+			}
+		}
+		told := false
+		for _, d := range page.Details {
+			for _, f := range d.Facts {
+				told = told || (strings.HasPrefix(f.Name, "May ") && strings.Contains(strings.Join(f.Values, " "), words))
+			}
+		}
+		if text, _ := svgOf(t, g); !told || !strings.Contains(text, words) {
+			t.Errorf("%s: nowhere it says %q", name, words)
+		}
+	}
+}
+
+func TestAPictureSaysWhatItLeavesOut(t *testing.T) {
+	for name, want := range map[string]string{
+		"large": "So is what boxes say with → and ←", "preview": "None of them is in force.", "three-tier": "By the profiles in force, all else",
+	} {
+		if text, _ := svgOf(t, maps(t)[name]); !strings.Contains(text, want) {
+			t.Errorf("%s: it does not say %q", name, want)
+		}
+	}
+	g := &topology.Graph{Profiles: []topology.Profile{{ID: "SegmentationProfile kube-system/kept", State: topology.StateUnknown, Reason: "Namespace kube-system is protected."}}}
+	text, _ := svgOf(t, g)
+	_, root := pageOf(t, g)
+	var page strings.Builder
+	for n := range root.Descendants() {
+		if n.Type == html.TextNode {
+			page.WriteString(n.Data)
+		}
+	}
+	// Lines of a picture are cut between words.
+	text = strings.Join(strings.Fields(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(text, " ")), " ")
+	for where, text := range map[string]string{"picture": text, "page": page.String()} {
+		if !strings.Contains(text, "Not drawn: SegmentationProfile kube-system/kept. Namespace kube-system is protected.") {
+			t.Errorf("the %s does not say what is not drawn", where)
+		}
+	}
+}
+
 func TestLinesAreFittedByTheWidthOfTheirCharacters(t *testing.T) {
 	if narrow, wide := textWidth("iiii", 10), textWidth("WWWW", 10); narrow*3 > wide {
 		t.Errorf("iiii is %v wide, WWWW %v", narrow, wide)

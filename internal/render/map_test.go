@@ -140,7 +140,7 @@ func nasty() []string {
 		"end", "graph", "subgraph", "style", "o", "x", "default", "click", `"quoted"`, `a"] --> b["c`, "<b>bold</b><script>alert(1)</script>",
 		"a|b|c", "#quot; #35; &amp; &lt;", "two\nlines\r\nand\ttabs", "%%{init: {'theme': 'dark'}}%%", "%% comment", "`code` *stars* __under__ ~~gone~~",
 		`back\slash\n\"`, "style:x#35;", "classDef a fill:#fff;", "(round) [square] {curly} {{hex}} ((circle))", "---", "-->", "==>", "@{shape: x}", "1. one", "- dash",
-		"$$x^2$$", "ünïcödé 日本語 🔥", "\x1b[31mred\x1b[0m", "right\u202eto left", "\x00\x07", "]]>", "<!-- -->", "a;b;c", ":::class", "&", "'", "",
+		"$$x^2$$", "ünïcödé 日本語 🔥", "\x1b[31mred\x1b[0m", "right\u202eto left", "\x00\x07", "]]>", "<!-- -->", "a;b;c", ":::class", "&", "'", "", "no\ufffe\uffffcharacter\ufdd0",
 	}
 }
 

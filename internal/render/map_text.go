@@ -176,12 +176,14 @@ func (t *mapText) rest(p topology.Profile, groups []topology.Group) {
 }
 
 // isWidened says whether it was found that other policies allow what the profile does not declare.
-func (t *mapText) isWidened(p topology.Profile) bool {
+func (p *picture) isWidened(profile topology.Profile) bool {
 	widens := func(list []topology.Finding) bool {
-		return slices.ContainsFunc(list, func(f topology.Finding) bool { return f.Profile == p.ID && f.Code == v1alpha1.CodeForeignPolicyWidens })
+		return slices.ContainsFunc(list, func(f topology.Finding) bool {
+			return f.Profile == profile.ID && f.Code == v1alpha1.CodeForeignPolicyWidens
+		})
 	}
-	return widens(p.Findings) || slices.ContainsFunc(t.Boxes, func(b topology.Box) bool { return widens(b.Findings) }) ||
-		slices.ContainsFunc(t.Arrows, func(a topology.Arrow) bool { return widens(a.Findings) })
+	return widens(profile.Findings) || slices.ContainsFunc(p.Boxes, func(b topology.Box) bool { return widens(b.Findings) }) ||
+		slices.ContainsFunc(p.Arrows, func(a topology.Arrow) bool { return widens(a.Findings) })
 }
 
 // restInWords says what becomes of all that is not drawn. With everyPod, there are no pods in no tier.

@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"firebreak.dev/firebreak/internal/topology"
@@ -110,9 +111,23 @@ func boxTooltip(box topology.Box, findings []topology.Finding) string {
 	return tooltip(lines, findings)
 }
 
+// butState returns what keeps an arrow from being what it looks like, as the end of a sentence; empty when it is open.
+func butState(a topology.Arrow) string {
+	switch a.State {
+	case topology.ArrowPreview:
+		return " (a preview, not in force)"
+	case topology.ArrowVoid:
+		return " (one end is not there)"
+	case topology.ArrowHalfOpen:
+		return " (something else closes an end, at least in part)"
+	case topology.ArrowOpen:
+	}
+	return ""
+}
+
 // arrowTooltip returns all that is known of an arrow, a fact a line.
 func arrowTooltip(p *picture, a topology.Arrow) string {
-	lines := []string{fmt.Sprintf("%s to %s on %s", p.boxes[a.From], p.boxes[a.To], ports(a))}
+	lines := []string{fmt.Sprintf("%s to %s on %s%s", p.boxes[a.From], p.boxes[a.To], ports(a), butState(a))}
 	for _, e := range a.Entries {
 		text := fmt.Sprintf("%s of %s", e.Name, e.Profile)
 		if e.Description != "" {
@@ -131,4 +146,40 @@ func tooltip(lines []string, findings []topology.Finding) string {
 		lines[i] = printable(lines[i])
 	}
 	return strings.Join(lines, "\n")
+}
+
+// footer says what a picture means, and what of it is not drawn.
+func (p *picture) footer() []string {
+	out := []string{"Arrows are what profiles allow, with its ports."}
+	if slices.ContainsFunc(p.Boxes, func(b topology.Box) bool { return p.folded[b.ID] }) {
+		out[0] += " So is what boxes say with → and ←, and DNS in a box."
+	}
+	if slices.ContainsFunc(p.Profiles, func(f topology.Profile) bool { return f.State == topology.StateEnforced }) {
+		out[0] += " By the profiles in force, all else to and from their tiers is denied."
+	} else {
+		out[0] += " None of them is in force."
+	}
+	if slices.ContainsFunc(p.Profiles, p.isWidened) {
+		out = append(out, "Other NetworkPolicies allow more than is drawn.")
+	}
+	for _, f := range p.Profiles {
+		if f.State == topology.StateUnknown {
+			out = append(out, printable("Not drawn: "+f.ID+". "+f.Reason))
+		}
+		for _, note := range notes(f.Findings) {
+			out = append(out, printable("⚠ "+f.ID+": "+note))
+		}
+	}
+	for _, b := range p.Boxes {
+		for _, note := range notes(b.Findings) {
+			if p.folded[b.ID] {
+				out = append(out, printable("⚠ "+b.String()+": "+note))
+			}
+		}
+	}
+	out = append(out, p.legend()...)
+	if slices.ContainsFunc(p.drawnArrows(), func(a topology.Arrow) bool { return a.Kind == topology.ArrowDNS }) {
+		out = append(out, "dotted: DNS")
+	}
+	return out
 }

@@ -24,7 +24,7 @@ import (
 )
 
 // patience is how long a page may take for anything.
-const patience = 8 * time.Second
+const patience = 60 * time.Second
 
 // browser starts Chromium, or skips the test where there is none; in CI there has to be one.
 func browser(t *testing.T) context.Context {

@@ -15,7 +15,8 @@
     return { x: p.x, y: p.y };
   };
   const zoom = (factor, at = { x: size.width / 2, y: size.height / 2 }) => {
-    const k = Math.min(8, Math.max(0.2, view.k * factor));
+    // Text of a huge picture can be made as large as that of a small one.
+    const k = Math.min(Math.max(8, 4 / svg.getScreenCTM().a), Math.max(0.2, view.k * factor));
     view = { x: at.x - (at.x - view.x) * (k / view.k), y: at.y - (at.y - view.y) * (k / view.k), k };
     show();
   };
@@ -25,8 +26,10 @@
   picture.addEventListener("wheel", (event) => { event.preventDefault(); zoom(Math.exp(-event.deltaY / 400), point(event)); }, { passive: false });
   const fingers = new Map();
   let dragged = 0;
-  picture.addEventListener("pointerdown", (event) => { fingers.set(event.pointerId, point(event)); dragged = 0; });
+  picture.addEventListener("pointerdown", (event) => { if (event.button === 0) fingers.set(event.pointerId, point(event)); dragged = 0; });
   picture.addEventListener("pointermove", (event) => {
+    // A menu may have taken the end of a drag.
+    if (event.buttons === 0) fingers.delete(event.pointerId);
     const before = fingers.get(event.pointerId);
     if (!before) return;
     const now = point(event), other = [...fingers].find(([id]) => id !== event.pointerId);
@@ -64,10 +67,11 @@
   // What a part says, and what it is connected with.
   let chosen = null;
   const ends = (arrow) => [arrow.dataset.from, arrow.dataset.to];
+  const byId = new Map(parts.map((p) => [p.id, p])), touching = new Map(boxes.map((b) => [b.id, []]));
+  for (const arrow of arrows) for (const id of new Set(ends(arrow))) touching.get(id).push(arrow);
   const around = (part) => {
-    if (part.dataset.part === "arrow") return new Set([part, ...boxes.filter((b) => ends(part).includes(b.id))]);
-    const near = arrows.filter((a) => ends(a).includes(part.id));
-    return new Set([part, ...near, ...boxes.filter((b) => near.some((a) => ends(a).includes(b.id)))]);
+    const near = part.dataset.part === "arrow" ? [part] : touching.get(part.id);
+    return new Set([part, ...near, ...near.flatMap((a) => ends(a).map((id) => byId.get(id)))]);
   };
   const tell = (part) => {
     const near = part ? around(part) : null;
@@ -113,25 +117,30 @@
     for (const arrow of arrows) arrow.classList.toggle("off", ends(arrow).some((id) => gone.has(id)));
     // Somebody outside who talks to nobody that is left is left out, too.
     for (const box of boxes.filter((b) => b.dataset.namespaces === "[]")) {
-      const its = arrows.filter((a) => ends(a).includes(box.id));
+      const its = touching.get(box.id);
       if (its.length > 0 && its.every((a) => a.classList.contains("off"))) box.classList.add("off");
     }
     const matches = (part) => wanted.every((word) => part.dataset.text.includes(word));
     for (const part of parts) if (!part.classList.contains("off") && matches(part)) hits.add(part);
     const lit = new Set(hits);
-    for (const part of hits) for (const p of around(part)) lit.add(p);
+    if (wanted.length > 0) for (const part of hits) for (const p of around(part)) lit.add(p);
     for (const part of parts) {
       part.classList.toggle("dim", wanted.length > 0 && !lit.has(part));
       part.classList.toggle("hit-by-search", wanted.length > 0 && hits.has(part));
     }
-    for (const row of $$("#connections tbody tr")) {
-      const part = row.dataset.of ? document.getElementById(row.dataset.of) : null;
+    const rows = $$("#connections tbody tr");
+    let left = 0;
+    for (const row of rows) {
+      const part = byId.get(row.dataset.of), isOff = JSON.parse(row.dataset.ends).some((id) => byId.get(id).classList.contains("off"));
       const isHit = wanted.every((word) => row.textContent.toLowerCase().includes(word)) || (part && hits.has(part));
-      row.classList.toggle("off", Boolean(part && part.classList.contains("off")) || !isHit);
+      row.classList.toggle("off", isOff || !isHit);
+      if (!isOff && isHit) left++;
     }
+    $("#left-out").textContent = left === rows.length ? "" : `By the search and the filters, ${rows.length - left} of ${rows.length} connections are left out here.`;
     found.textContent = wanted.length === 0 ? "" : hits.size === 1 ? "1 found" : `${hits.size} found`;
   };
-  search.addEventListener("input", select);
+  let waiting = 0;
+  search.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(select, parts.length > 500 ? 200 : 0); });
   for (const input of $$("input[data-filter]")) input.addEventListener("change", select);
   for (const button of $$("button[data-all]")) {
     button.addEventListener("click", () => {
