@@ -126,13 +126,15 @@ items:
 
 func TestWhatIsNoObjectIsAProblemAtItsLineAndHidesNothingElse(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"broken YAML":                {"a: b\n c: d\n", "standard input:2: "},
-		"a list":                     {"- a\n- b\n", "standard input:1: a document is not an object"},
-		"text":                       {"hello\n", "standard input:1: a document is not an object"},
-		"no kind":                    {"apiVersion: v1\nmetadata: {name: a}\n", "standard input:1: apiVersion and kind must be given"},
-		"no apiVersion":              {"kind: Pod\nmetadata: {name: a}\n", "standard input:1: apiVersion and kind must be given"},
-		"a field twice":              {"apiVersion: v1\nkind: Namespace\nmetadata:\n  name: a\n  name: b\n", `standard input:5: key "name" already set in map`},
-		"a template that is no YAML": {"apiVersion: v1\nkind: Pod\nmetadata:\n  name: {{ .Release.Name }}\n", "standard input:1: this looks like a template"},
+		"broken YAML":                           {"a: b\n c: d\n", "standard input:2: "},
+		"a list":                                {"- a\n- b\n", "standard input:1: a document is not an object"},
+		"text":                                  {"hello\n", "standard input:1: a document is not an object"},
+		"no kind":                               {"apiVersion: v1\nmetadata: {name: a}\n", "standard input:1: apiVersion and kind must be given"},
+		"no apiVersion":                         {"kind: Pod\nmetadata: {name: a}\n", "standard input:1: apiVersion and kind must be given"},
+		"a field twice":                         {"apiVersion: v1\nkind: Namespace\nmetadata:\n  name: a\n  name: b\n", `standard input:5: key "name" already set in map`},
+		"a namespace that YAML takes for false": {"apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: n}\n", "standard input:1: metadata.namespace: Invalid value: false: must be a text"},
+		"a name that is a number":               {"apiVersion: v1\nkind: Pod\nmetadata: {name: 7}\n", "standard input:1: metadata.name: Invalid value: 7: must be a text"},
+		"a template that is no YAML":            {"apiVersion: v1\nkind: Pod\nmetadata:\n  name: {{ .Release.Name }}\n", "standard input:1: this looks like a template"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const good = "\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: good}\n"

@@ -63,13 +63,35 @@ func parseDocument(source Source) ([]Object, error) {
 	if u.IsList() {
 		return items(u, source)
 	}
-	if inventory.Matters(u.GroupVersionKind()) {
-		// kubectl takes the last of several fields of one name, and says nothing.
-		if _, err := yaml.YAMLToJSONStrict([]byte(source.document.text)); err != nil {
-			return nil, err
-		}
+	if err := sound(u, source.document.text); err != nil {
+		return nil, err
 	}
 	return []Object{{u, source}}, nil
+}
+
+// sound refuses what kubectl or the API server would take for something else than is written.
+func sound(u *unstructured.Unstructured, text string) error {
+	if inventory.Matters(u.GroupVersionKind()) {
+		// kubectl takes the last of several fields of one name, and says nothing.
+		if _, err := yaml.YAMLToJSONStrict([]byte(text)); err != nil {
+			return err
+		}
+	}
+	return namesAreTexts(u)
+}
+
+// namesAreTexts refuses an object whose name or namespace is no text, as the API server does: to whom asks for them they are not there,
+// and another namespace would be taken. YAML reads no, off and n as false.
+func namesAreTexts(u *unstructured.Unstructured) error {
+	metadata, _ := u.Object["metadata"].(map[string]any)
+	for _, field := range []string{"name", "generateName", "namespace"} {
+		switch value := metadata[field].(type) {
+		case nil, string:
+		default:
+			return fmt.Errorf("metadata.%s: Invalid value: %v: must be a text; quote it, if it is one", field, value)
+		}
+	}
+	return nil
 }
 
 func items(list *unstructured.Unstructured, source Source) ([]Object, error) {
@@ -78,6 +100,9 @@ func items(list *unstructured.Unstructured, source Source) ([]Object, error) {
 		u, ok := item.(*unstructured.Unstructured)
 		if !ok {
 			return fmt.Errorf("item %d of a %s is a %T", len(out), list.GetKind(), item)
+		}
+		if err := namesAreTexts(u); err != nil {
+			return fmt.Errorf("item %d: %w", len(out), err)
 		}
 		own := source
 		own.within = fmt.Sprintf("items[%d]", len(out))
