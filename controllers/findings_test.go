@@ -5,6 +5,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
 )
@@ -21,6 +22,8 @@ var _ = Describe("what is found about a profile", func() {
 			HaveField("Code", v1alpha1.CodeUncoveredPods), HaveField("Severity", v1alpha1.SeverityInfo), HaveField("Namespace", ns),
 			HaveField("Message", HavePrefix("No tier of this profile selects 1 running pod in namespace "+ns)))))
 
+		// A status is written once a second at most: what was judged meanwhile comes with the next.
+		Eventually(func() []metav1.Condition { return status(ctx, p).Conditions }).ShouldNot(ContainElement(HaveField("Status", metav1.ConditionUnknown)))
 		before := p.ResourceVersion
 		for i := range 5 {
 			newPod(ctx, ns, fmt.Sprintf("other-%d", i), nil, false)
