@@ -15,8 +15,8 @@ const (
 )
 
 // giveBack returns memory to the system when the operator has come to rest. What the first lists of a large cluster, a roll-out or a look
-// at all policies leave behind is several times what is kept of them. Go collects it when as much again has been made, which at rest
-// takes hours, and keeps most of what it collects for the next time. Whoever watches memory, and pays for it, sees that.
+// at all policies leave behind is several times what is kept of them. Go keeps room for about as much garbage as there is in use, so that
+// it need not collect often, also at rest. Whoever watches memory, and pays for it, sees that.
 func giveBack(ctx context.Context) error {
 	ticker := time.NewTicker(looksEvery)
 	defer ticker.Stop()

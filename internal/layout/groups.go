@@ -33,7 +33,7 @@ func (p *plan) arrangeGroups() {
 // maxRounds bounds what is done again for as long as it helps.
 const maxRounds = 12
 
-// mostWork bounds what the search for an order may cost, in looks at an edge: a tenth of a second.
+// mostWork bounds what the search for an order may cost, in looks at an edge.
 const mostWork = 50_000_000
 
 // arrangement is what is to be arranged: frames, and boxes in none.

@@ -79,9 +79,10 @@ func newMapPage(s *scene) mapPage {
 		page.Profiles = append(page.Profiles, s.profileRow(profile))
 	}
 	for _, f := range s.frames {
-		page.Namespaces = union(page.Namespaces, placesOf(f.Namespaces))
+		page.Namespaces = append(page.Namespaces, placesOf(f.Namespaces)...)
 	}
 	slices.Sort(page.Namespaces)
+	page.Namespaces = slices.Compact(page.Namespaces)
 	for _, b := range s.boxes {
 		if b.Kind == topology.BoxTier {
 			page.Tiers = append(page.Tiers, pageTier{b.id, s.tierName(b.Box)})
@@ -112,16 +113,6 @@ func (s *scene) endsOf(a topology.Arrow) string {
 		}
 	}
 	return list(out)
-}
-
-// union adds to a list what is not in it yet.
-func union(list, more []string) []string {
-	for _, item := range more {
-		if !slices.Contains(list, item) {
-			list = append(list, item)
-		}
-	}
-	return list
 }
 
 // named returns the words for a box, with its frame's profile where that is not the only one.

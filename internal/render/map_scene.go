@@ -130,10 +130,11 @@ func (s *scene) boxOf(id string, isCalled bool) int {
 }
 
 func (s *scene) addArrows() {
+	brief := s.brief()
 	for _, a := range s.drawnArrows() {
 		arrow := sceneArrow{Arrow: a, id: s.newID("a", string(a.Kind)+"\x00"+a.From+"\x00"+a.To), from: s.boxOf(a.From, false), to: s.boxOf(a.To, true)}
 		isAllow := a.Kind == topology.ArrowAllow
-		lines := arrowLines(a, s.brief())
+		lines := arrowLines(a, brief)
 		findings := len(notes(a.Findings))
 		for k, text := range lines {
 			isBad, size := k >= len(lines)-findings, detailSize-1

@@ -140,7 +140,11 @@
     found.textContent = wanted.length === 0 ? "" : hits.size === 1 ? "1 found" : `${hits.size} found`;
   };
   let waiting = 0;
-  search.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(select, parts.length > 500 ? 200 : 0); });
+  // A large picture is looked through when nothing more is typed.
+  search.addEventListener("input", () => {
+    clearTimeout(waiting);
+    if (parts.length > 500) waiting = setTimeout(select, 200); else select();
+  });
   for (const input of $$("input[data-filter]")) input.addEventListener("change", select);
   for (const button of $$("button[data-all]")) {
     button.addEventListener("click", () => {
