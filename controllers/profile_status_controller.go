@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -20,7 +19,6 @@ import (
 	"firebreak.dev/firebreak/internal/events"
 	"firebreak.dev/firebreak/internal/ledger"
 	"firebreak.dev/firebreak/internal/metrics"
-	"firebreak.dev/firebreak/internal/plan"
 	"firebreak.dev/firebreak/internal/report"
 	"firebreak.dev/firebreak/internal/snapshot"
 )
@@ -28,12 +26,12 @@ import (
 const (
 	// statusInterval is the least time between two writes of a status that does not become or stop being ready.
 	statusInterval = time.Second
+	// progressInterval is the least time between two writes of a status that tells how far the work is.
+	progressInterval = 2 * time.Second
 	// countsInterval is the least time between two writes for the sake of counts alone.
 	countsInterval = 30 * time.Second
 	// contestedInterval is the least time between two writes of a status that speaks of a fight before and after.
 	contestedInterval = 10 * time.Second
-	// teardownPoll is how often a deleted cluster profile looks whether its policies are gone.
-	teardownPoll = 500 * time.Millisecond
 )
 
 // ProfileStatusReconciler folds what became of a profile's namespaces into its status. One serves each kind.
@@ -105,21 +103,16 @@ func (r *ProfileStatusReconciler) say(ctx context.Context, obj client.Object, in
 	return result, err
 }
 
-// lacksFinalizer says whether a profile must be given our finalizer before anything is written for it.
-func (r *ProfileStatusReconciler) lacksFinalizer(obj client.Object) bool {
-	return r.kind == v1alpha1.KindClusterSegmentationProfile && !r.reader.Options.PreviewOnly && obj.GetDeletionTimestamp().IsZero() &&
-		!controllerutil.ContainsFinalizer(obj, v1alpha1.Finalizer)
-}
-
 // write brings the live status to what is known, no more often than it should. Of the selected namespaces some are not examined yet.
 func (r *ProfileStatusReconciler) write(ctx context.Context, obj client.Object, in report.Input, unexamined int) (ctrl.Result, error) {
 	next, findings := report.StatusAndFindings(in)
 	r.metrics.Reported(in, next, findings)
 	r.queues.foldedIn(in.Profile.Key, time.Since(in.Now), unexamined)
+	held := r.writes.held(in.Profile.Key, in.Now, unexamined == 0 && isReadyNoMore(in.Previous, next))
 	if equality.Semantic.DeepEqual(in.Previous, next) {
 		return ctrl.Result{}, nil
 	}
-	if wait := r.writes.wait(in.Profile.Key, in.Now, intervalFor(in.Previous, next)); wait > 0 {
+	if wait := max(held, r.writes.wait(in.Profile.Key, in.Now, intervalFor(in.Previous, next))); wait > 0 {
 		return ctrl.Result{RequeueAfter: wait}, nil
 	}
 	before, ok := obj.DeepCopyObject().(client.Object)
@@ -153,10 +146,19 @@ func intervalFor(before, after v1alpha1.ProfileStatus) time.Duration {
 	switch {
 	case report.DifferInCounts(before, after):
 		return countsInterval
+	case a.Reason == v1alpha1.ReasonProgressing && b.Reason == v1alpha1.ReasonProgressing:
+		return progressInterval
 	case a.Reason == v1alpha1.ReasonContested && b.Reason == v1alpha1.ReasonContested:
 		return contestedInterval
 	}
 	return statusInterval
+}
+
+// isReadyNoMore says whether a profile ceases to be ready, with the same content, only because something is being written for it.
+func isReadyNoMore(before, after v1alpha1.ProfileStatus) bool {
+	a, b := meta.FindStatusCondition(before.Conditions, v1alpha1.ConditionReady), meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionReady)
+	return before.ObservedGeneration == after.ObservedGeneration && a != nil && b != nil &&
+		a.Status == metav1.ConditionTrue && b.Status == metav1.ConditionFalse && b.Reason == v1alpha1.ReasonProgressing
 }
 
 // announce emits an event when Ready changes, and one when Isolated becomes False or ceases to be.
@@ -225,71 +227,4 @@ func (r *ProfileStatusReconciler) candidates(ctx context.Context, profile snapsh
 		return nil, err
 	}
 	return []snapshot.Namespace{*ns}, nil
-}
-
-// finish removes the finalizer of a deleted cluster profile when none of its policies is left in a namespace that stays
-// or, if they are to stay, when none has it for an owner. The cache and then the API server itself must say so.
-func (r *ProfileStatusReconciler) finish(ctx context.Context, obj client.Object, in report.Input) (done bool, err error) {
-	if r.kind != v1alpha1.KindClusterSegmentationProfile {
-		// If it has our finalizer, somebody else gave it that: it is theirs to take, and we have no right to.
-		return false, nil
-	}
-	if !controllerutil.ContainsFinalizer(obj, v1alpha1.Finalizer) {
-		return true, nil
-	}
-	if in.Elsewhere > 0 && !in.Profile.Retains() {
-		return false, nil
-	}
-	left, err := r.hasPolicies(ctx, r.reader.Cache, in.Profile, client.UnsafeDisableDeepCopy)
-	if left || err != nil {
-		return false, err
-	}
-	left, err = r.hasPolicies(ctx, r.reader.Live, in.Profile)
-	if left || err != nil {
-		return false, err
-	}
-	return true, r.setFinalizer(ctx, obj, controllerutil.RemoveFinalizer)
-}
-
-// hasPolicies says whether a deleted profile still has policies to take away or, if they are to stay, to release.
-func (r *ProfileStatusReconciler) hasPolicies(ctx context.Context, reader client.Reader, p snapshot.Profile, opts ...client.ListOption) (bool, error) {
-	var list networkingv1.NetworkPolicyList
-	if err := reader.List(ctx, &list, opts...); err != nil {
-		return false, fmt.Errorf("list the policies of %s: %w", p.Key, err)
-	}
-	for i := range list.Items {
-		if !holds(p, &list.Items[i]) {
-			continue
-		}
-		ns, err := r.reader.Namespace(ctx, list.Items[i].Namespace)
-		if err != nil {
-			return false, err
-		}
-		if ns != nil && !ns.Terminating {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-// holds says whether a deleted profile must not go before something became of this policy.
-func holds(p snapshot.Profile, policy *networkingv1.NetworkPolicy) bool {
-	key, uid, ok := plan.Owner(policy)
-	if !ok || key != p.Key || uid != p.UID || !policy.DeletionTimestamp.IsZero() {
-		// What was deleted already is kept by others, and nothing more can come of it here.
-		return false
-	}
-	return plan.IsOwned(policy) || (!p.Retains() && !p.Orphaning)
-}
-
-func (r *ProfileStatusReconciler) setFinalizer(ctx context.Context, obj client.Object, change func(client.Object, string) bool) error {
-	before, ok := obj.DeepCopyObject().(client.Object)
-	if !ok || !change(obj, v1alpha1.Finalizer) {
-		return nil
-	}
-	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	if err := r.client.Patch(ctx, obj, patch, client.FieldOwner(fieldOwner)); err != nil {
-		return client.IgnoreNotFound(fmt.Errorf("write finalizers of %s %s: %w", r.kind, obj.GetName(), err))
-	}
-	return nil
 }

@@ -11,6 +11,10 @@ import (
 // soon after their policies. Nothing that is enforced waits longer.
 const judgementPatience = time.Second
 
+// blinkPatience is how long a profile that is ready may have something to write before it is said that it is not: a correction of
+// drift is over in milliseconds, and a status that told of each that a look happens to see would flap.
+const blinkPatience = 500 * time.Millisecond
+
 // statusClock remembers when each profile's status was written last, and whose word it is.
 type statusClock struct {
 	mu   sync.Mutex
@@ -19,10 +23,15 @@ type statusClock struct {
 	complete map[snapshot.ProfileKey]bool
 	// contradicted is when this process first said otherwise of a profile than its status did.
 	contradicted map[snapshot.ProfileKey]time.Time
+	// working is since when there is something to write for a profile of which the status says that it is ready.
+	working map[snapshot.ProfileKey]time.Time
 }
 
 func newStatusClock() *statusClock {
-	return &statusClock{last: map[snapshot.ProfileKey]time.Time{}, complete: map[snapshot.ProfileKey]bool{}, contradicted: map[snapshot.ProfileKey]time.Time{}}
+	return &statusClock{
+		last: map[snapshot.ProfileKey]time.Time{}, complete: map[snapshot.ProfileKey]bool{},
+		contradicted: map[snapshot.ProfileKey]time.Time{}, working: map[snapshot.ProfileKey]time.Time{},
+	}
 }
 
 // wait returns how long to wait until the interval since the last write is over; zero when it is.
@@ -71,10 +80,28 @@ func (c *statusClock) inherited(key snapshot.ProfileKey, now time.Time) (inherit
 	return again > 0, again
 }
 
+// held returns how long it is yet held back that a profile is not ready any more, because something is being written for it; zero
+// when nothing is, or for long enough.
+func (c *statusClock) held(key snapshot.ProfileKey, now time.Time, works bool) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !works {
+		delete(c.working, key)
+		return 0
+	}
+	since, ok := c.working[key]
+	if !ok {
+		since = now
+		c.working[key] = now
+	}
+	return max(0, since.Add(blinkPatience).Sub(now))
+}
+
 func (c *statusClock) forget(key snapshot.ProfileKey) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.last, key)
 	delete(c.complete, key)
 	delete(c.contradicted, key)
+	delete(c.working, key)
 }

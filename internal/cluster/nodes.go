@@ -16,7 +16,7 @@ import (
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
-// livePage is how many nodes are read at once: a node is some ten kilobytes.
+// livePage is how many objects are read at once: a node is some ten kilobytes.
 const livePage = 500
 
 // rangesMemory keeps what is computed from every node until a node changes: it is the same for all namespaces. The zero

@@ -1,9 +1,11 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 
@@ -48,7 +50,7 @@ func (r *Reader) Load(ctx context.Context, ns snapshot.Namespace, policies []*ne
 	return s, doubts, err
 }
 
-// Policies returns the NetworkPolicies of a namespace from the cache, with which they are shared.
+// Policies returns the NetworkPolicies of a namespace, or of metav1.NamespaceAll, from the cache, with which they are shared.
 func (r *Reader) Policies(ctx context.Context, namespace string) ([]*networkingv1.NetworkPolicy, error) {
 	return policies(ctx, r.Cache, namespace, client.UnsafeDisableDeepCopy)
 }
@@ -58,16 +60,38 @@ func (r *Reader) LivePolicies(ctx context.Context, namespace string) ([]*network
 	return policies(ctx, r.Live, namespace)
 }
 
+// AllLivePolicies lists the NetworkPolicies of all namespaces from the API server itself, page by page. It ends with the first error.
+func (r *Reader) AllLivePolicies(ctx context.Context) iter.Seq2[[]*networkingv1.NetworkPolicy, error] {
+	return func(yield func([]*networkingv1.NetworkPolicy, error) bool) {
+		next := ""
+		for more := true; more; more = next != "" {
+			var list networkingv1.NetworkPolicyList
+			if err := r.Live.List(ctx, &list, client.Limit(livePage), client.Continue(next)); err != nil {
+				yield(nil, fmt.Errorf("list network policies of all namespaces: %w", err))
+				return
+			}
+			next = list.Continue
+			if !yield(pointers(list.Items), nil) {
+				return
+			}
+		}
+	}
+}
+
 func policies(ctx context.Context, reader client.Reader, namespace string, opts ...client.ListOption) ([]*networkingv1.NetworkPolicy, error) {
 	var list networkingv1.NetworkPolicyList
 	if err := reader.List(ctx, &list, append(opts, client.InNamespace(namespace))...); err != nil {
-		return nil, fmt.Errorf("list network policies of %s: %w", namespace, err)
+		return nil, fmt.Errorf("list network policies of %s: %w", cmp.Or(namespace, "all namespaces"), err)
 	}
-	out := make([]*networkingv1.NetworkPolicy, 0, len(list.Items))
-	for i := range list.Items {
-		out = append(out, &list.Items[i])
+	return pointers(list.Items), nil
+}
+
+func pointers(policies []networkingv1.NetworkPolicy) []*networkingv1.NetworkPolicy {
+	out := make([]*networkingv1.NetworkPolicy, 0, len(policies))
+	for i := range policies {
+		out = append(out, &policies[i])
 	}
-	return out, nil
+	return out
 }
 
 func (r *Reader) profiles(ctx context.Context, namespace string) ([]snapshot.Profile, error) {
