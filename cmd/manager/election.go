@@ -38,7 +38,8 @@ func newElection(config *rest.Config, o options) (election, error) {
 	if err != nil {
 		return election{}, fmt.Errorf("find a name for this replica: %w", err)
 	}
-	config = rest.AddUserAgent(config, "leader-election")
+	// AddUserAgent changes what it is given, and a timeout among all clients would end their watches.
+	config = rest.AddUserAgent(rest.CopyConfig(config), "leader-election")
 	// Room for a second try.
 	config.Timeout = renewDeadline / 2
 	client, err := coordinationv1.NewForConfig(config)

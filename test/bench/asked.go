@@ -56,6 +56,17 @@ func isWrite(r audit.Request) bool {
 // isRequest says whether a request is one that the operator need not make at rest.
 func isRequest(r audit.Request) bool { return r.Verb != "watch" && !ofItsOwn(r) }
 
+// watches returns how many watches were opened among these requests. The log holds each that is over twice.
+func watches(asked []audit.Request) int {
+	opened := map[string]bool{}
+	for _, r := range asked {
+		if r.Verb == "watch" {
+			opened[r.URI+r.Time.String()] = true
+		}
+	}
+	return len(opened)
+}
+
 // told is the number of some requests, with the first of them.
 func told(id string, asked []audit.Request, detail string) figures.Figure {
 	f := figures.Figure{ID: id, Value: float64(len(asked)), Detail: detail}

@@ -125,7 +125,7 @@ func (r *rollOut) residentsOfOne(ctx context.Context, namespaces int) (mean, pea
 			return 0, 0, err
 		}
 	}
-	return sum / looks, peak, nil
+	return sum / looks, peak, r.shown.heap(ctx)
 }
 
 // sizeOnTheWire returns how large a pod is, with what the API server adds.

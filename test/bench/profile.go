@@ -70,6 +70,15 @@ func (p *profiles) while(ctx context.Context, manager *harness.Manager, do func(
 	return errors.Join(err, <-done, p.save(ctx, "allocs", fmt.Sprintf("allocs-%d.pprof", p.number)), manager.Failure())
 }
 
+// heap keeps what is in memory.
+func (p *profiles) heap(ctx context.Context) error {
+	if p.dir == "" {
+		return nil
+	}
+	p.number++
+	return p.save(ctx, "heap?gc=1", fmt.Sprintf("heap-%d.pprof", p.number))
+}
+
 func isRefused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
 
 // save asks for a profile.

@@ -104,6 +104,10 @@ func (b *bench) rest(ctx context.Context) (out []figures.Figure, err error) {
 		if err != nil {
 			return err
 		}
+		all, err := r.asked(w.from, w.to, func(audit.Request) bool { return true })
+		if err != nil {
+			return err
+		}
 		written, err := r.asked(w.started, w.to, isWrite)
 		if err != nil {
 			return err
@@ -111,7 +115,9 @@ func (b *bench) rest(ctx context.Context) (out []figures.Figure, err error) {
 		where := fmt.Sprintf("%d namespaces, %d policies, a scrape every %s", size, policiesEach*size, scraped)
 		out = []figures.Figure{
 			told("restart-writes", written, fmt.Sprintf("until %s after the start", w.to.Sub(w.started).Round(time.Second))),
-			told("rest-requests", asked, where), {ID: "rest-cpu", Value: w.processor, Detail: where},
+			told("rest-requests", asked, where),
+			{ID: "rest-watches", Value: float64(watches(all)) / w.to.Sub(w.from).Minutes(), Detail: "the API server and client-go let each last for five to ten minutes"},
+			{ID: "rest-cpu", Value: w.processor, Detail: where},
 		}
 		return nil
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -53,11 +54,16 @@ func (e *estate) writes(since int, except *home) []proxy.Act {
 	}
 	var out []proxy.Act
 	for _, act := range e.site.before.Acts()[since:] {
-		if act.Rule != "lease" && ours[act.Namespace] {
+		if act.Rule == "write" && ours[act.Namespace] {
 			out = append(out, act)
 		}
 	}
 	return out
+}
+
+// watches returns the watches that the operator opened since so many acts.
+func (e *estate) watches(since int) []proxy.Act {
+	return slices.DeleteFunc(e.site.before.Acts()[since:], func(act proxy.Act) bool { return act.Rule != "watch" })
 }
 
 // versions returns the resourceVersions of everything in the homes, but for some.
@@ -118,13 +124,14 @@ func (h *home) change(ctx context.Context) time.Duration {
 
 var _ = Describe("Many namespaces", func() {
 	It("are left alone at rest, and while somebody fights over a policy in one of them", func(ctx SpecContext) {
-		size, quiet := 50, 5*time.Second
+		size, quiet := 50, 6*time.Second
 		if soaking() {
 			size, quiet = 500, time.Minute
 		}
 		before.SetRules(
 			&proxy.Rule{Name: "lease", Requests: proxy.Requests{Resources: []string{"leases"}}, Fault: proxy.Note()},
 			&proxy.Rule{Name: "write", Requests: proxy.Requests{Verbs: proxy.Writes()}, Fault: proxy.Note()},
+			&proxy.Rule{Name: "watch", Requests: proxy.Requests{Verbs: []string{"watch"}}, Fault: proxy.Note()},
 		)
 		operator := suiteSite().startReplica(ctx, before)
 		DeferCleanup(operator.terminate)
@@ -134,6 +141,8 @@ var _ = Describe("Many namespaces", func() {
 		versions, acts := e.versions(ctx), len(before.Acts())
 		Consistently(func() []proxy.Act { return e.writes(acts, nil) }).WithTimeout(quiet).Should(BeEmpty())
 		Expect(maps.Equal(e.versions(ctx), versions)).To(BeTrue(), "nobody wrote anything")
+		Expect(e.watches(0)).NotTo(BeEmpty())
+		Expect(e.watches(acts)).To(BeEmpty(), "each watch lasts for minutes")
 		Expect(before.Counts()["lease"]).To(BeNumerically(">", 0), "the operator is at work")
 
 		By("being fought over")
