@@ -219,8 +219,12 @@ func (o *mapCommand) print(g *topology.Graph) error {
 	return render.MapText(o.streams.Out, g, styleFor(o.streams.Out))
 }
 
-// What GitHub draws at most of a Mermaid flowchart (maxEdges of Mermaid's configuration, which a page cannot raise).
-const mermaidMaxArrows = 500
+const (
+	// What GitHub draws at most of a Mermaid flowchart (maxEdges of Mermaid's configuration, which a page cannot raise).
+	mermaidMaxArrows = 500
+	// From so many arrows on, nobody can follow one of them in a picture, and a page of them takes megabytes and seconds to open.
+	crowdedArrows = 1000
+)
 
 // notes says on standard error what a reader of the picture must know.
 func (o *mapCommand) notes(r *reading, g *topology.Graph, known *snapshot.Cluster) {
@@ -234,7 +238,14 @@ func (o *mapCommand) notes(r *reading, g *topology.Graph, known *snapshot.Cluste
 	if r.Offline && slices.ContainsFunc(g.Boxes, assumed) {
 		o.noteAssumptions("--live")
 	}
-	if o.output == "mermaid" && len(g.Arrows) > mermaidMaxArrows {
+	switch {
+	case o.output == "mermaid" && len(g.Arrows) > mermaidMaxArrows:
 		fmt.Fprintf(o.streams.ErrOut, "Note: the picture has %d arrows, and Mermaid draws %d at most; name some profiles, or use -o html.\n", len(g.Arrows), mermaidMaxArrows)
+	case (o.output == "svg" || o.output == "html") && len(g.Arrows) > crowdedArrows:
+		instead := "look at them as a table: kubectl firebreak matrix"
+		if len(g.Profiles) > 1 {
+			instead = "name some profiles, or " + instead
+		}
+		fmt.Fprintf(o.streams.ErrOut, "Note: the picture has %d arrows, which nobody can follow; %s.\n", len(g.Arrows), instead)
 	}
 }

@@ -45,10 +45,13 @@ type picture struct {
 	boxes    map[string]topology.Box
 	// folded are boxes that are not drawn, because tiers say what they have to do with them.
 	folded map[string]bool
+	// drawn are the arrows between boxes that are drawn, in their order, and told those that the box with this ID tells of instead.
+	drawn []topology.Arrow
+	told  map[string][]topology.Arrow
 }
 
 func newPicture(g *topology.Graph) *picture {
-	p := &picture{Graph: g, profiles: map[string]topology.Profile{}, boxes: map[string]topology.Box{}, folded: map[string]bool{}}
+	p := &picture{Graph: g, profiles: map[string]topology.Profile{}, boxes: map[string]topology.Box{}, folded: map[string]bool{}, told: map[string][]topology.Arrow{}}
 	for _, profile := range g.Profiles {
 		p.profiles[profile.ID] = profile
 	}
@@ -65,6 +68,16 @@ func newPicture(g *topology.Graph) *picture {
 		}
 		p.folded[box.ID] = box.Group == "" && arrows[box.ID] > limit
 	}
+	for _, arrow := range g.Arrows {
+		switch {
+		case p.folded[arrow.To]:
+			p.told[arrow.From] = append(p.told[arrow.From], arrow)
+		case p.folded[arrow.From]:
+			p.told[arrow.To] = append(p.told[arrow.To], arrow)
+		default:
+			p.drawn = append(p.drawn, arrow)
+		}
+	}
 	return p
 }
 
@@ -79,32 +92,18 @@ func (p *picture) drawnBoxes(group string) []topology.Box {
 	return out
 }
 
-// drawnArrows returns the arrows that are drawn, in their order.
-func (p *picture) drawnArrows() []topology.Arrow {
-	var out []topology.Arrow
-	for _, arrow := range p.Arrows {
-		if !p.isFolded(arrow) {
-			out = append(out, arrow)
-		}
-	}
-	return out
-}
-
 func (p *picture) isFolded(a topology.Arrow) bool { return p.folded[a.From] || p.folded[a.To] }
 
 // brief says whether a picture has so many arrows that the names of entries would cover the rest.
-func (p *picture) brief() bool { return len(p.drawnArrows()) > manyArrows }
+func (p *picture) brief() bool { return len(p.drawn) > manyArrows }
 
 // foldedInto returns the lines of a box that stand for arrows which are not drawn, and what was found about those and the box.
 func (p *picture) foldedInto(box topology.Box) (lines []string, findings []topology.Finding) {
 	findings = append(findings, box.Findings...)
-	for _, a := range p.Arrows {
+	for _, a := range p.told[box.ID] {
 		sign, other := "→ ", a.To
 		if a.To == box.ID {
 			sign, other = "← ", a.From
-		}
-		if !p.folded[other] || (a.From != box.ID && a.To != box.ID) {
-			continue
 		}
 		line := sign + p.boxes[other].String()
 		if a.Kind == topology.ArrowDNS {

@@ -21,7 +21,7 @@ func MapDOT(out io.Writer, g *topology.Graph) error {
 	for _, box := range d.drawnBoxes("") {
 		d.box("  ", box)
 	}
-	for _, arrow := range d.drawnArrows() {
+	for _, arrow := range d.drawn {
 		d.arrow(arrow)
 	}
 	d.line("}")
@@ -97,16 +97,15 @@ func quoteDOT(text string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(text) + `"`
 }
 
-// dotShape tells pods, which are round, from what has no pods of its own.
+// dotShape tells boxes by their corners and lines, where they are not as usual.
 func dotShape(kind topology.BoxKind) string {
-	switch kind {
-	case topology.BoxTier, topology.BoxPods:
-		return ""
-	case topology.BoxRemoteTier:
+	switch {
+	case kind == topology.BoxRemoteTier:
 		return `, style="rounded,filled,dashed"`
-	default:
-		return `, style=filled`
+	case hasPods(kind):
+		return ""
 	}
+	return `, style=filled`
 }
 
 func (d *dot) arrow(a topology.Arrow) {
@@ -121,7 +120,9 @@ func (d *dot) arrow(a topology.Arrow) {
 		add("label=< %s >", text)
 	}
 	switch {
-	case len(a.Findings) > 0 || a.State == topology.ArrowVoid || a.State == topology.ArrowHalfOpen:
+	case isStopped(a):
+		add(`color="#cf222e", fontcolor="#a40e26", penwidth=1.6, arrowhead=tee`)
+	case len(a.Findings) > 0:
 		add(`color="#cf222e", fontcolor="#a40e26", penwidth=1.6`)
 	case a.Kind == topology.ArrowDNS:
 		add(`color="#afb8c1", arrowsize=0.6`)

@@ -104,13 +104,15 @@ func mermaidShape(kind topology.BoxKind) (before, after string) {
 }
 
 func (m *mermaid) addArrows() {
-	for i, arrow := range m.drawnArrows() {
+	for i, arrow := range m.drawn {
 		shaft, style := "-->", ""
 		switch {
-		case len(arrow.Findings) > 0 || arrow.State == topology.ArrowVoid || arrow.State == topology.ArrowHalfOpen:
-			shaft, style = "-.->", "stroke:#cf222e,stroke-width:2px,color:#a40e26"
-			if arrow.State == topology.ArrowOpen {
-				shaft = "-->"
+		case isStopped(arrow):
+			shaft, style = "-.-x", "stroke:#cf222e,stroke-width:2px,color:#a40e26"
+		case len(arrow.Findings) > 0:
+			shaft, style = "-->", "stroke:#cf222e,stroke-width:2px,color:#a40e26"
+			if arrow.State == topology.ArrowPreview {
+				shaft = "-.->"
 			}
 		case arrow.State == topology.ArrowPreview:
 			shaft, style = "-.->", "stroke:#8c959f"
@@ -151,6 +153,8 @@ func (m *mermaid) addStyles() {
 		"  classDef closedMarked fill:#eaeef2,stroke:#cf222e,stroke-width:3px,color:#24292f",
 		"  classDef peer fill:#f6f8fa,stroke:#8c959f,color:#24292f",
 		"  classDef peerMarked fill:#f6f8fa,stroke:#cf222e,stroke-width:3px,color:#24292f",
+		"  classDef remote fill:#f6f8fa,stroke:#8c959f,stroke-dasharray:5 3,color:#24292f",
+		"  classDef remoteMarked fill:#f6f8fa,stroke:#cf222e,stroke-width:3px,stroke-dasharray:5 3,color:#24292f",
 		"  classDef outside fill:#fff8c5,stroke:#bf8700,color:#4d2d00",
 		"  classDef outsideMarked fill:#fff8c5,stroke:#cf222e,stroke-width:3px,color:#4d2d00",
 		"  classDef profile fill:#ffffff,stroke:#8c959f,color:#24292f",

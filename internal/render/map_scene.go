@@ -94,7 +94,7 @@ func (s *scene) newID(kind, of string) string {
 // addBoxes adds the boxes that are drawn, in their order.
 func (s *scene) addBoxes() {
 	calls, called := map[string]bool{}, map[string]bool{}
-	for _, a := range s.drawnArrows() {
+	for _, a := range s.drawn {
 		calls[a.From], called[a.To] = true, true
 	}
 	for _, box := range s.Boxes {
@@ -131,7 +131,7 @@ func (s *scene) boxOf(id string, isCalled bool) int {
 
 func (s *scene) addArrows() {
 	brief := s.brief()
-	for _, a := range s.drawnArrows() {
+	for _, a := range s.drawn {
 		arrow := sceneArrow{Arrow: a, id: s.newID("a", string(a.Kind)+"\x00"+a.From+"\x00"+a.To), from: s.boxOf(a.From, false), to: s.boxOf(a.To, true)}
 		isAllow := a.Kind == topology.ArrowAllow
 		lines := arrowLines(a, brief)

@@ -67,9 +67,10 @@ func pixels(x float64) string { return strconv.FormatFloat(math.Round(x*10)/10, 
 func (w *svgWriter) scenery() {
 	w.line("<defs>")
 	for _, kind := range []string{"plain", "dns", "preview", "bad"} {
-		w.line(`<marker id="head-%s" viewBox="0 0 10 10" refX="9.5" refY="5" markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto"><path class="head %s" d="M0 1L10 5L0 9z"/></marker>`,
-			kind, kind)
+		w.head(kind, "head "+kind, "9.5", "M0 1L10 5L0 9z")
 	}
+	// A cross, a little before the box.
+	w.head("stop", "stop", "12", "M1 1L9 9M1 9L9 1")
 	w.line("</defs>")
 	w.line(`<g id="scene">`)
 	for i := range w.frames {
@@ -82,6 +83,12 @@ func (w *svgWriter) scenery() {
 		w.arrow(i)
 	}
 	w.line("</g>")
+}
+
+// head writes what arrows end in: a shape in a square of ten, in which the end of the arrow is so far from the left.
+func (w *svgWriter) head(name, class, end, shape string) {
+	w.line(`<marker id="head-%s" viewBox="0 0 10 10" refX="%s" refY="5" markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto"><path class="%s" d="%s"/></marker>`,
+		name, end, class, shape)
 }
 
 func (w *svgWriter) frame(i int) {
@@ -128,12 +135,8 @@ func (w *svgWriter) open(id, kind, class, attributes string, about []string) {
 func (w *svgWriter) box(i int) {
 	b, r := w.boxes[i], w.drawing.Nodes[i]
 	class, round := boxClass(b.Box), 4
-	switch b.Kind {
-	case topology.BoxTier, topology.BoxPods:
+	if hasPods(b.Kind) {
 		round = 9
-	case topology.BoxRemoteTier:
-		class, round = class+" remote", 9
-	default:
 	}
 	if len(b.findings) > 0 {
 		class += " bad"
@@ -186,12 +189,11 @@ func (w *svgWriter) arrow(i int) {
 
 // arrowClass returns the classes of an arrow, and the kind of its head.
 func arrowClass(a topology.Arrow) (class, head string) {
-	notOpen := a.State == topology.ArrowVoid || a.State == topology.ArrowHalfOpen
 	switch {
-	case notOpen:
-		return "bad closed", "bad"
+	case isStopped(a):
+		return "bad closed", "stop"
 	case len(a.Findings) > 0 && a.State == topology.ArrowPreview:
-		return "bad closed", "bad"
+		return "preview bad", "bad"
 	case len(a.Findings) > 0:
 		return "bad", "bad"
 	case a.State == topology.ArrowPreview:

@@ -37,27 +37,36 @@ func arrowLines(a topology.Arrow, brief bool) []string {
 
 // legend explains what a picture uses and is not plain.
 func (p *picture) legend() []string {
-	var preview, marked, notOpen bool
-	for _, a := range p.drawnArrows() {
+	var preview, marked, stopped, remote bool
+	for _, a := range p.drawn {
 		preview = preview || a.State == topology.ArrowPreview
 		marked = marked || len(a.Findings) > 0
-		notOpen = notOpen || a.State == topology.ArrowVoid || a.State == topology.ArrowHalfOpen
+		stopped = stopped || isStopped(a)
 	}
 	for _, box := range p.Boxes {
 		_, findings := p.foldedInto(box)
 		marked = marked || len(findings) > 0
+		remote = remote || box.Kind == topology.BoxRemoteTier && !p.folded[box.ID]
 	}
 	var out []string
 	if preview {
-		out = append(out, "dashed: a preview, not in force")
+		out = append(out, "dashed arrow: a preview, not in force")
 	}
-	if notOpen {
-		out = append(out, "red and dashed: the other end denies it, or was not found")
+	if stopped {
+		out = append(out, "red, dashed and without a point: the other end denies it, or was not found")
 	}
 	if marked {
 		out = append(out, "red: there is a finding")
 	}
+	if remote {
+		out = append(out, "dashed box: a tier of a profile that is not drawn")
+	}
 	return out
+}
+
+// isStopped says whether something else than a preview keeps an arrow from being open.
+func isStopped(a topology.Arrow) bool {
+	return a.State == topology.ArrowVoid || a.State == topology.ArrowHalfOpen
 }
 
 // groupClass returns the name of the style of a profile's frame.
@@ -77,9 +86,16 @@ func boxClass(box topology.Box) string {
 		return "closed"
 	case topology.BoxInternet, topology.BoxAnywhere, topology.BoxIPBlocks:
 		return "outside"
+	case topology.BoxRemoteTier:
+		return "remote"
 	default:
 		return "peer"
 	}
+}
+
+// hasPods tells what stands for pods, and is round, from what has no pods of its own.
+func hasPods(kind topology.BoxKind) bool {
+	return kind == topology.BoxTier || kind == topology.BoxRemoteTier || kind == topology.BoxPods
 }
 
 // boxColours returns the colours of a box, and how wide its line is.
@@ -178,7 +194,7 @@ func (p *picture) footer() []string {
 		}
 	}
 	out = append(out, p.legend()...)
-	if slices.ContainsFunc(p.drawnArrows(), func(a topology.Arrow) bool { return a.Kind == topology.ArrowDNS }) {
+	if slices.ContainsFunc(p.drawn, func(a topology.Arrow) bool { return a.Kind == topology.ArrowDNS }) {
 		out = append(out, "dotted: DNS")
 	}
 	return out
