@@ -26,7 +26,7 @@ func (t *translation) entries() []entry {
 	var out []entry
 	for _, o := range t.origins() {
 		for _, g := range t.groups(o) {
-			for peers := range slices.Chunk(g.peers, maxListed) {
+			for peers := range slices.Chunk(packed(g.peers), maxListed) {
 				for ports := range slices.Chunk(g.ports, maxListed) {
 					for tiers := range slices.Chunk(g.tiers, maxListed) {
 						e := v1alpha1.AllowEntry{Name: names.entry(o.policy), Description: o.description, From: peers, To: tiers, Ports: ports}
@@ -38,6 +38,24 @@ func (t *translation) entries() []entry {
 				}
 			}
 		}
+	}
+	return out
+}
+
+// packed returns peers with the address ranges that have no exceptions together, as many in one as it may list.
+func packed(peers []v1alpha1.Peer) []v1alpha1.Peer {
+	var out []v1alpha1.Peer
+	at := -1
+	for _, p := range peers {
+		if p.IPBlocks == nil || len(p.IPBlocks.Except) > 0 {
+			out = append(out, p)
+			continue
+		}
+		if at < 0 || len(out[at].IPBlocks.CIDRs)+len(p.IPBlocks.CIDRs) > maxCIDRs {
+			at = len(out)
+			out = append(out, v1alpha1.Peer{IPBlocks: &v1alpha1.IPBlocksPeer{}})
+		}
+		out[at].IPBlocks.CIDRs = append(out[at].IPBlocks.CIDRs, p.IPBlocks.CIDRs...)
 	}
 	return out
 }

@@ -300,3 +300,26 @@ func TestDifferencesAreFound(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAddressRangesStandTogether(t *testing.T) {
+	var rule strings.Builder
+	rule.WriteString("metadata: {name: partners}\nspec:\n  podSelector: {}\n  policyTypes: [Ingress, Egress]\n  egress:\n  - ports: [{port: 443}]\n    to:\n")
+	var ranges []string
+	for i := range 100 {
+		ranges = append(ranges, fmt.Sprintf("203.0.%d.0/24", i))
+		fmt.Fprintf(&rule, "    - ipBlock: {cidr: %s}\n", ranges[i])
+	}
+	rule.WriteString("    - ipBlock: {cidr: 198.51.100.0/24, except: [198.51.100.7/32]}\n")
+	result, err := Import(shop(policies(t, rule.String())...))
+	if err != nil || len(result.LeftOut) > 0 || result.Profile == nil {
+		t.Fatal(result, err)
+	}
+	allow := result.Profile.Spec.Allow
+	if len(allow) != 1 || len(allow[0].To) != 3 {
+		t.Fatalf("the entries are %+v", allow)
+	}
+	to := allow[0].To
+	if !slices.Equal(to[0].IPBlocks.CIDRs, ranges[:maxCIDRs]) || !slices.Equal(to[1].IPBlocks.CIDRs, ranges[maxCIDRs:]) || len(to[2].IPBlocks.CIDRs) != 1 || len(to[2].IPBlocks.Except) != 1 {
+		t.Errorf("it leads to %+v", to)
+	}
+}

@@ -203,7 +203,10 @@ func namesOf(s *metav1.LabelSelector) ([]string, bool) {
 }
 
 // The bounds of ipBlocks.
-const maxExcept = 16
+const (
+	maxCIDRs  = 64
+	maxExcept = 16
+)
 
 func blockOf(block networkingv1.IPBlock) (out v1alpha1.Peer, isNobody bool, reason string) {
 	cidr, err := ipset.Parse(block.CIDR)
