@@ -68,6 +68,9 @@ type toImport struct {
 }
 
 func (o *importCommand) run(ctx context.Context, names []string) error {
+	if err := mayBeNamed(o.name); err != nil {
+		return err
+	}
 	r, err := o.read(ctx)
 	if err != nil {
 		return err

@@ -75,6 +75,9 @@ What was guessed and which connections were passed over is said on standard erro
 }
 
 func (o *newCommand) run(ctx context.Context) error {
+	if err := mayBeNamed(o.name); err != nil {
+		return err
+	}
 	observed, err := o.observed()
 	if err != nil {
 		return err
@@ -127,11 +130,16 @@ func (o *newCommand) namespaceOf(r *reading, cluster *snapshot.Cluster) (string,
 	return "", fmt.Errorf("the files have pods in several namespaces; choose one with -n: %s", strings.Join(with, ", "))
 }
 
-// mayBeNew returns why no profile of this name can be proposed.
-func mayBeNew(cluster *snapshot.Cluster, namespace, name string) error {
-	if faults := validation.IsDNS1123Subdomain(name); len(faults) > 0 {
+// mayBeNamed returns why a profile cannot be given this name. The empty one stands for that of its namespace.
+func mayBeNamed(name string) error {
+	if faults := validation.IsDNS1123Subdomain(name); name != "" && len(faults) > 0 {
 		return fmt.Errorf("%q is no name of a profile: %s", name, faults[0])
 	}
+	return nil
+}
+
+// mayBeNew returns why no profile of this name can be proposed.
+func mayBeNew(cluster *snapshot.Cluster, namespace, name string) error {
 	if cluster.Options.Protected(namespace) {
 		return fmt.Errorf("namespace %s is protected: no profile ever acts in it", namespace)
 	}
