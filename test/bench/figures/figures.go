@@ -3,6 +3,7 @@ package figures
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -115,7 +116,7 @@ func (t Target) bound() string {
 	return strings.Join(out, ", ")
 }
 
-// number writes a figure with as many places as mean something: three digits, or all before the point.
+// number writes a figure with as many places as mean something: three digits, or all before the point; two where it begins with zeros.
 func number(value float64) string {
 	places := 2
 	switch abs := max(value, -value); {
@@ -123,6 +124,8 @@ func number(value float64) string {
 		places = 0
 	case abs >= 10:
 		places = 1
+	case abs >= 0.0001 && abs < 0.1:
+		places = 1 - int(math.Floor(math.Log10(abs)))
 	}
 	text := strconv.FormatFloat(value, 'f', places, 64)
 	if strings.Contains(text, ".") {

@@ -94,7 +94,7 @@ func TestADocumentGetsAnotherTable(t *testing.T) {
 
 func TestNumbersHaveTheDigitsThatMeanSomething(t *testing.T) {
 	for value, want := range map[float64]string{
-		0: "0", 1: "1", 1.256: "1.26", -0.001: "0", 12.34: "12.3", 12.0: "12", 999.5: "1,000", 250: "250", 1e6: "1,000,000", -1234.5: "-1,234",
+		0: "0", 1: "1", 1.256: "1.26", -0.001: "-0.001", 0.0034165: "0.0034", 0.0566: "0.057", 0.00001: "0", -0.00001: "0", 12.34: "12.3", 12.0: "12", 999.5: "1,000", 250: "250", 1e6: "1,000,000", -1234.5: "-1,234",
 	} {
 		if got := number(value); got != want {
 			t.Errorf("%v: %q, want %q", value, got, want)
