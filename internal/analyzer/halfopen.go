@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -24,6 +25,8 @@ type HalfOpen struct {
 	Tier, Entry string
 	// Direction is that of the profile's end: the other one is what is missing.
 	Direction networkpolicy.Direction
+	// Declared are the peers of the entry, at least one, that pods stand for which do not let it through.
+	Declared []v1alpha1.Peer
 	// Namespace is that of the other end.
 	Namespace string
 	// Pod is a pod of the other end, Someday when none runs yet.
@@ -149,6 +152,9 @@ func (h *halfOpen) judge(flow compiler.Flow, mine *snapshot.Pod, place *Place, o
 		h.found[key] = f
 	}
 	f.Ports = f.Ports.Union(missing)
+	if !slices.ContainsFunc(f.Declared, func(p v1alpha1.Peer) bool { return equality.Semantic.DeepEqual(p, flow.Declared) }) {
+		f.Declared = append(f.Declared, flow.Declared)
+	}
 }
 
 // isolating returns the policies that isolate a pod in a direction, by name.

@@ -13,7 +13,9 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
+	"firebreak.dev/firebreak/internal/enforcement"
 	"firebreak.dev/firebreak/internal/importer"
+	"firebreak.dev/firebreak/internal/inventory"
 	"firebreak.dev/firebreak/internal/plan"
 	"firebreak.dev/firebreak/internal/render"
 	"firebreak.dev/firebreak/internal/snapshot"
@@ -75,6 +77,10 @@ func (o *importCommand) run(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
+	if err := r.onePolicyOfAName(); err != nil {
+		return err
+	}
+	others := o.noteOtherKinds(r)
 	cluster := r.Cluster()
 	chosen, err := o.chosen(r, cluster, names)
 	if err != nil {
@@ -96,10 +102,37 @@ func (o *importCommand) run(ctx context.Context, names []string) error {
 	switch {
 	case err != nil:
 		return err
-	case slices.ContainsFunc(results, func(r *importer.Result) bool { return len(r.LeftOut) > 0 }):
+	case others > 0 || slices.ContainsFunc(results, func(r *importer.Result) bool { return len(r.LeftOut) > 0 }):
 		return errNo
 	}
 	return nil
+}
+
+// onePolicyOfAName returns an error where the files have two NetworkPolicies of one name that differ: either may be what is meant.
+func (r *reading) onePolicyOfAName() error {
+	for _, again := range r.Repeated {
+		if again.last.GetKind() == "NetworkPolicy" {
+			return fmt.Errorf("NetworkPolicy %s/%s is in %s, and with other content in %s; give one of them",
+				again.last.GetNamespace(), again.last.GetName(), again.first.Source, again.last.Source)
+		}
+	}
+	return nil
+}
+
+// noteOtherKinds says of which policies in the files nothing can be said, on standard error, and how many they are.
+func (o *importCommand) noteOtherKinds(r *reading) int {
+	count := 0
+	for _, object := range r.Objects {
+		kind := object.GroupVersionKind()
+		isKnown := func(k enforcement.PolicyKind) bool { return k.Kind == kind.Kind && k.Resource.Group == kind.Group }
+		if isOld := kind.Kind == "NetworkPolicy" && !inventory.Matters(kind); !isOld && !slices.ContainsFunc(enforcement.OtherPolicyKinds(), isKnown) {
+			continue
+		}
+		count++
+		fmt.Fprintf(o.streams.ErrOut, "%s: %s %s of %s (%s): only NetworkPolicies of networking.k8s.io/v1 are imported. What it alone closes, an entry open-ingress or open-egress may open.\n",
+			styleFor(o.streams.ErrOut).Yellow("Left out"), kind.Kind, strings.TrimPrefix(object.GetNamespace()+"/"+object.GetName(), "/"), kind.GroupVersion(), object.Source)
+	}
+	return count
 }
 
 // importAll imports each namespace by itself: of several, those of which it cannot be done are passed over, and the error is errToldWhy.

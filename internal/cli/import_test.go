@@ -37,3 +37,11 @@ func TestImportSaysWhatToDeleteWhereItLooked(t *testing.T) {
 func TestImportDoesNotAssumeWhereDNSIs(t *testing.T) {
 	mustBeGolden(t, "import-dns", session{args: "import -f internal/cli/testdata/import/dns.yaml"})
 }
+
+func TestImportSaysWhatItLeavesOutAndWhatIsSaidNowhere(t *testing.T) {
+	mustBeGolden(t, "import-left-out",
+		session{args: "import -A -f internal/cli/testdata/import/twice"},
+		session{args: "import -A -f internal/cli/testdata/import/other-kinds.yaml"},
+		session{args: "import -A -f internal/cli/testdata/import/descriptions.yaml"},
+	)
+}

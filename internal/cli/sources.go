@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
@@ -110,6 +111,8 @@ type reading struct {
 	Objects []manifests.Object
 	// Problems are documents in the files that are no objects.
 	Problems []manifests.Problem
+	// Repeated are objects of the files that an earlier one in them has the name of, and is not the same. As with kubectl, the last counts.
+	Repeated []repeated
 	// Offline: no cluster was looked at.
 	Offline bool
 	// Partial: not all of the cluster may be seen.
@@ -117,7 +120,12 @@ type reading struct {
 	// AssumedDNS: nothing said where the cluster's DNS is, so that the usual place is assumed.
 	AssumedDNS bool
 	options    snapshot.Options
+	// known are the objects of the files by name.
+	known map[inventory.Key]manifests.Object
 }
+
+// repeated is an object that stands in two places of the files.
+type repeated struct{ first, last manifests.Object }
 
 // Cluster returns what is known.
 func (r *reading) Cluster() *snapshot.Cluster { return r.Inventory.Cluster(r.options) }
@@ -207,8 +215,20 @@ func (r *reading) add(o manifests.Object) {
 	case known != nil && known.GetName() == "" && !isServed(o.Unstructured):
 		r.addUnnamed(known, o)
 	case known != nil:
+		r.note(inventory.KeyOf(known), o)
 		r.Inventory.Add(known)
 	}
+}
+
+// note remembers where an object stands.
+func (r *reading) note(key inventory.Key, o manifests.Object) {
+	if before, ok := r.known[key]; ok && !equality.Semantic.DeepEqual(before.Object, o.Object) {
+		r.Repeated = append(r.Repeated, repeated{before, o})
+	}
+	if r.known == nil {
+		r.known = map[inventory.Key]manifests.Object{}
+	}
+	r.known[key] = o
 }
 
 // misnamed says whether a cluster would refuse an object for its name or namespace, and why. What was never checked could make a

@@ -126,11 +126,23 @@ func finish(in Input, made *made, sources []source, omissions []Omission) (*Resu
 	if err := Same(in.Namespace, before, slices.Concat(made.policies, stay)); err != nil {
 		return nil, fmt.Errorf("compare the profile with the NetworkPolicies of namespace %s: %w", in.Namespace.Name, err)
 	}
-	out.Profile, out.Remarks = made.profile, made.remarks
+	out.Profile, out.Remarks = made.profile, append(made.remarks, unsaid(made.profile, sources)...)
 	for _, s := range sources {
 		out.Replaced = append(out.Replaced, s.name)
 	}
 	return out, nil
+}
+
+// unsaid returns the descriptions that no entry has: what several policies allow is one entry, and a policy that denies has none.
+func unsaid(profile *v1alpha1.SegmentationProfile, sources []source) []string {
+	var out []string
+	for _, s := range sources {
+		isSaid := slices.ContainsFunc(profile.Spec.Allow, func(e v1alpha1.AllowEntry) bool { return e.Description == s.description })
+		if s.description != "" && !isSaid {
+			out = append(out, fmt.Sprintf("no entry has the description of NetworkPolicy %s: %s", s.name, s.description))
+		}
+	}
+	return out
 }
 
 // profile returns what was translated as a profile.

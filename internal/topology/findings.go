@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/equality"
+
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/analyzer"
 	"firebreak.dev/firebreak/internal/compiler"
@@ -201,7 +203,8 @@ func (n *notes) putHalfOpen(flows []analyzer.HalfOpen, f v1alpha1.Finding) {
 		if first.Direction == networkpolicy.Ingress {
 			mine, other = p.target.Tier, p.source
 		}
-		leads := slices.ContainsFunc(flows, func(h analyzer.HalfOpen) bool { return mayBeIn(other, h.Namespace, n.profile) })
+		isMeant := func(peer v1alpha1.Peer) bool { return equality.Semantic.DeepEqual(peer, other) }
+		leads := slices.ContainsFunc(flows, func(h analyzer.HalfOpen) bool { return slices.ContainsFunc(h.Declared, isMeant) })
 		if p.profile == n.profile && p.entry == first.Entry && mine == first.Tier && leads && !done[p.arrow] {
 			done[p.arrow] = true
 			n.close(p.arrow, f)
@@ -215,21 +218,6 @@ func (n *notes) close(arrow *Arrow, f v1alpha1.Finding) {
 		arrow.State = ArrowHalfOpen
 	}
 	n.note(&arrow.Findings, f, n.count(strings.Join([]string{string(f.Code), f.Place, arrow.From, arrow.To}, " ")))
-}
-
-// mayBeIn says whether a peer that stands for pods may have some in a namespace.
-func mayBeIn(peer v1alpha1.Peer, namespace string, profile snapshot.ProfileKey) bool {
-	switch {
-	case peer.RemoteTier != nil:
-		return peer.RemoteTier.Namespace == namespace
-	case peer.Service != nil && peer.Service.Namespace != "":
-		return peer.Service.Namespace == namespace
-	case peer.Pods != nil && len(peer.Pods.Namespaces) > 0:
-		return slices.Contains(peer.Pods.Namespaces, namespace)
-	case peer.Pods != nil && peer.Pods.NamespaceSelector == nil, peer.Service != nil, peer.Tier != "":
-		return profile.Namespace == "" || profile.Namespace == namespace
-	}
-	return peer.Pods != nil
 }
 
 // note adds a finding to a list, or counts its namespace where it is known from another. Nth tells those of one namespace apart.

@@ -276,3 +276,24 @@ func TestPodsAreCountedWhereAnyAreKnown(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyThePeerThatIsClosedMakesAnArrowHalfOpen(t *testing.T) {
+	mustDraw(t, draw(t, given(t, `apiVersion: firebreak.dev/v1alpha1
+kind: SegmentationProfile
+metadata: {name: shop, namespace: shop}
+spec:
+  dns: None
+  tiers:
+  - {name: every-pod, podSelector: {}}
+  - {name: redis, podSelector: {matchLabels: {app: redis}}, ports: [{port: 6379}]}
+  - {name: web, podSelector: {matchLabels: {app: web}}}
+  allow:
+  - name: redis
+    from: [{pods: {podSelector: {matchLabels: {client: "true"}}}}, {tier: redis}, {tier: web}]
+    to: [{tier: redis}]
+`)),
+		`pods with client=true in shop -> tier redis: 6379 by redis (HalfOpen) half open`,
+		"tier redis -> tier redis: 6379 by redis (Open)",
+		"tier web -> tier redis: 6379 by redis (Open)",
+	)
+}
