@@ -39,7 +39,7 @@ func TestImportDoesNotAssumeWhereDNSIs(t *testing.T) {
 }
 
 func TestImportSaysWhatItLeavesOutAndWhatIsSaidNowhere(t *testing.T) {
-	mustBeGolden(t, "import-left-out",
+	mustBeGolden(t, "import-unsaid",
 		session{args: "import -A -f internal/cli/testdata/import/twice"},
 		session{args: "import -A -f internal/cli/testdata/import/other-kinds.yaml"},
 		session{args: "import -A -f internal/cli/testdata/import/descriptions.yaml"},

@@ -211,5 +211,8 @@ func readFlows(name string, in io.Reader) (*flowlog.Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	if log.Records() == 0 {
+		return nil, fmt.Errorf("%s: there are no observed connections in it", name)
+	}
 	return log, nil
 }

@@ -179,11 +179,13 @@ func TestAnErrorNamesTheLine(t *testing.T) {
 		`{"source": "a", "destination": "b"}`:                                                                  "line 1: port 0: want 1 to 65535",
 		`{"source": "a", "destination": "b", "port": 80, "verdict": "no"}`:                                     `line 1: verdict "no"`,
 		`{"source": {"pod": "a"}, "destination": "b", "port": 80}`:                                             "line 1: json: cannot unmarshal object",
-		"[\n1]":                              "line 2: want an object",
-		"{}\n{\n":                            "line 2: unexpected EOF",
-		"[{}\n":                              "line 2: the list does not end",
-		"[]\n{}":                             "line 2: something follows the list",
-		"{}\n\n  \n" + `{"flow": {"IP": 7}}`: "line 4: read a flow of Hubble",
+		"[\n1]":                                "line 2: want an object",
+		`{"node_status":{}}` + "\n{\n":         "line 2: unexpected EOF",
+		`[{"node_status":{}}` + "\n":           "line 2: the list does not end",
+		`{"src": "a", "dst": "b", "port": 80}`: `line 1: json: unknown field "src"`,
+		"{}":                                   "line 1: want a source and a destination",
+		"[]\n{}":                               "line 2: something follows the list",
+		`{"node_status":{}}` + "\n\n  \n" + `{"flow": {"IP": 7}}`: "line 4: read a flow of Hubble",
 	} {
 		log, err := Read(strings.NewReader(text))
 		if err == nil || !strings.Contains(err.Error(), want) || log != nil {

@@ -69,12 +69,18 @@ func (l *Log) add(record json.RawMessage) error {
 	if _, has := keys["IP"]; has {
 		return l.addHubble(record)
 	}
-	if _, has := keys["source"]; !has {
-		// Hubble exports other events, too: lost_events, node_status, agent_event.
-		l.skip(NoConnection)
-		return nil
+	for _, event := range otherEvents() {
+		if _, has := keys[event]; has {
+			l.skip(NoConnection)
+			return nil
+		}
 	}
 	return l.addPlain(record)
+}
+
+// otherEvents are what Hubble exports besides flows (GetFlowsResponse and ExportEvent of Cilium's observer.proto).
+func otherEvents() []string {
+	return []string{"lost_events", "node_status", "agent_event", "debug_event"}
 }
 
 // plain is a record of ours, with the fields of a table.

@@ -41,7 +41,7 @@ type dot struct {
 func (d *dot) line(format string, args ...any) { fmt.Fprintf(&d.text, format+"\n", args...) }
 
 func (d *dot) legendAttributes() string {
-	legend := d.legend()
+	legend := d.legend("bar")
 	if len(legend) == 0 {
 		return ""
 	}
@@ -75,7 +75,7 @@ func (d *dot) box(indent string, box topology.Box) {
 		stroke, width = "#cf222e", "2.4"
 	}
 	d.line(`%s%s [label=%s, fillcolor="%s", color="%s", penwidth=%s%s, tooltip=%s]`, indent, id, d.label(printable(box.Name), lines),
-		fill, stroke, width, dotShape(box.Kind), quoteDOT(boxTooltip(box, findings)))
+		fill, stroke, width, dotShape(box.Kind), quoteDOT(boxTooltip(d.picture, box, findings)))
 }
 
 // label returns a name, and smaller lines below it, as an HTML-like label. The name is not bold: Graphviz without fonts of its own

@@ -138,7 +138,7 @@ func (m *mermaid) arrowLabel(a topology.Arrow) string {
 }
 
 func (m *mermaid) addLegend() {
-	if legend := m.legend(); len(legend) > 0 {
+	if legend := m.legend("cross"); len(legend) > 0 {
 		m.line("  legend[\"%s\"]", escapeMermaid(strings.Join(legend, "; ")))
 		m.class("legend", "legend")
 	}

@@ -119,7 +119,7 @@ func (s *scene) endsOf(a topology.Arrow) string {
 func (p *picture) named(id string) string {
 	box := p.boxes[id]
 	if box.Kind == topology.BoxTier && len(p.Profiles) > 1 {
-		return printable(box.String() + " of " + p.profileOf(box).Name)
+		return printable(box.String() + " of " + p.shortName(p.profileOf(box)))
 	}
 	return printable(box.String())
 }
@@ -132,12 +132,22 @@ func (p *picture) profileOf(box topology.Box) topology.Profile {
 	return p.profiles[p.Groups[i].Profile]
 }
 
+// shortName returns the name of a profile, with its namespace where another one has that name, too.
+func (p *picture) shortName(profile topology.Profile) string {
+	for _, other := range p.Profiles {
+		if other.Name == profile.Name && other.ID != profile.ID {
+			return strings.TrimPrefix(profile.Namespace+"/"+profile.Name, "/")
+		}
+	}
+	return profile.Name
+}
+
 // tierName tells a tier from others of its name.
 func (p *picture) tierName(box topology.Box) string {
 	if len(p.Profiles) < 2 {
 		return printable(box.Name)
 	}
-	return printable(p.profileOf(box).Name + ": " + box.Name)
+	return printable(p.shortName(p.profileOf(box)) + ": " + box.Name)
 }
 
 // placesOf returns that by which a frame is found: its namespaces, or when there are many, the words for them.
@@ -239,7 +249,7 @@ func (s *scene) boxDetails(b sceneBox) pageDetails {
 	f.add("NetworkPolicies", b.Policies...)
 	f.add("Profile", s.profileOf(b.Box).ID)
 	f.addFindings(b.findings)
-	return pageDetails{ID: b.about, Title: printable(b.String()), Facts: f}
+	return pageDetails{ID: b.about, Title: s.named(b.ID), Facts: f}
 }
 
 // partners returns whom a box may call, and who may call it, with ports.

@@ -141,7 +141,7 @@ func (w *svgWriter) box(i int) {
 	if len(b.findings) > 0 {
 		class += " bad"
 	}
-	w.open(b.id, "box", class, w.boxData(b), strings.Split(boxTooltip(b.Box, b.findings), "\n"))
+	w.open(b.id, "box", class, w.boxData(b), strings.Split(boxTooltip(w.picture, b.Box, b.findings), "\n"))
 	w.rectangle(r, round)
 	x, y := r.X+r.Width/2, r.Y+boxPadding/2+nameSize*0.9
 	w.text("name", x, y, 0, printable(b.Name), `text-anchor="middle"`)

@@ -130,7 +130,7 @@ func TestEveryBoxAndEveryArrowOfTheGraphIsInThePicture(t *testing.T) {
 				from, to := p.boxes[a.From], p.boxes[a.To]
 				title, _, _ := strings.Cut(arrowTooltip(p, a), "\n")
 				isDrawn := arrows[title] > 0
-				if arrows[title]--; isDrawn || tells(drawn[printable(from.String())], to) || tells(drawn[printable(to.String())], from) {
+				if arrows[title]--; isDrawn || tells(drawn[p.named(a.From)], to) || tells(drawn[p.named(a.To)], from) {
 					continue
 				}
 				t.Errorf("nothing is to be seen of an arrow %s", title)
@@ -145,7 +145,7 @@ func TestEveryBoxAndEveryArrowOfTheGraphIsInThePicture(t *testing.T) {
 				for _, lines := range drawn {
 					isTold = isTold || tells(lines, box)
 				}
-				if lines := drawn[printable(box.String())]; !slices.Contains(lines, printable(box.Name)) && !isTold {
+				if lines := drawn[p.named(box.ID)]; !slices.Contains(lines, printable(box.Name)) && !isTold {
 					t.Errorf("nothing is to be seen of the box %s", box)
 				}
 			}

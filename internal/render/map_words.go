@@ -35,8 +35,8 @@ func arrowLines(a topology.Arrow, brief bool) []string {
 	return lines
 }
 
-// legend explains what a picture uses and is not plain.
-func (p *picture) legend() []string {
+// legend explains what a picture uses and is not plain. End is what an arrow ends in that is stopped.
+func (p *picture) legend(end string) []string {
 	var preview, marked, stopped, remote bool
 	for _, a := range p.drawn {
 		preview = preview || a.State == topology.ArrowPreview
@@ -53,7 +53,7 @@ func (p *picture) legend() []string {
 		out = append(out, "dashed arrow: a preview, not in force")
 	}
 	if stopped {
-		out = append(out, "red, dashed and without a point: the other end denies it, or was not found")
+		out = append(out, "red and dashed, ending in a "+end+": the other end denies it, or was not found")
 	}
 	if marked {
 		out = append(out, "red: there is a finding")
@@ -112,8 +112,8 @@ func boxColours(box topology.Box) (fill, stroke, width string) {
 }
 
 // boxTooltip returns all that is known of a box, a fact a line.
-func boxTooltip(box topology.Box, findings []topology.Finding) string {
-	lines := []string{box.String()}
+func boxTooltip(p *picture, box topology.Box, findings []topology.Finding) string {
+	lines := []string{p.named(box.ID)}
 	add := func(prefix, text string) {
 		if text != "" {
 			lines = append(lines, prefix+text)
@@ -143,7 +143,7 @@ func butState(a topology.Arrow) string {
 
 // arrowTooltip returns all that is known of an arrow, a fact a line.
 func arrowTooltip(p *picture, a topology.Arrow) string {
-	lines := []string{fmt.Sprintf("%s to %s on %s%s", p.boxes[a.From], p.boxes[a.To], ports(a), butState(a))}
+	lines := []string{fmt.Sprintf("%s to %s on %s%s", p.named(a.From), p.named(a.To), ports(a), butState(a))}
 	for _, e := range a.Entries {
 		text := fmt.Sprintf("%s of %s", e.Name, e.Profile)
 		if e.Description != "" {
@@ -193,7 +193,7 @@ func (p *picture) footer() []string {
 			}
 		}
 	}
-	out = append(out, p.legend()...)
+	out = append(out, p.legend("cross")...)
 	if slices.ContainsFunc(p.drawn, func(a topology.Arrow) bool { return a.Kind == topology.ArrowDNS }) {
 		out = append(out, "dotted: DNS")
 	}

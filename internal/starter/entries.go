@@ -13,17 +13,25 @@ import (
 // maxCIDRs is how many ranges a peer has at most.
 const maxCIDRs = 64
 
+// made is an entry, with what was seen of just those whom it names.
+type made struct {
+	v1alpha1.AllowEntry
+	of *link
+}
+
+func (m made) said() string { return m.of.said(m.Ports) }
+
 // addEntries adds the entries of links.
 func (p *proposal) addEntries(seen []*link) {
 	for _, l := range seen {
 		for _, entry := range p.entriesOf(l) {
 			if len(p.Profile.Spec.Allow) == maxEntries {
-				p.passOver(fmt.Sprintf("for which there is no room, as a profile has at most %d entries", maxEntries), l.times(entry.Ports), entry.Name)
+				p.passOver(fmt.Sprintf("for which there is no room, as a profile has at most %d entries", maxEntries), entry.of.times(entry.Ports), entry.Name)
 				continue
 			}
 			p.guessed.add(l)
-			p.Entries[entry.Name] = l.said(entry.Ports)
-			p.Profile.Spec.Allow = append(p.Profile.Spec.Allow, entry)
+			p.Entries[entry.Name] = entry.said()
+			p.Profile.Spec.Allow = append(p.Profile.Spec.Allow, entry.AllowEntry)
 		}
 	}
 }
@@ -38,8 +46,8 @@ func (p *proposal) addOffers(seen []*link) {
 			if len(p.ToFillIn) == maxEntries {
 				return
 			}
-			p.Entries[entry.Name] = l.said(entry.Ports)
-			p.ToFillIn = append(p.ToFillIn, entry)
+			p.Entries[entry.Name] = entry.said()
+			p.ToFillIn = append(p.ToFillIn, entry.AllowEntry)
 		}
 	}
 }
@@ -49,27 +57,30 @@ func areTiers(peers []v1alpha1.Peer) bool {
 }
 
 // entriesOf returns the entries of a link: one, unless it has more ports or addresses than an entry can have.
-func (p *proposal) entriesOf(l *link) []v1alpha1.AllowEntry {
-	from, to := []([]v1alpha1.Peer){l.from.peers}, []([]v1alpha1.Peer){l.to.peers}
-	fromName, toName := l.from.name, l.to.name
-	if len(l.addresses) > 1 {
-		name := "outside"
-		if l.from.unclear == unclearPrivate || l.to.unclear == unclearPrivate {
-			name = "private"
-		}
-		if l.from.address.IsValid() {
-			from, fromName = blocks(l.addresses), name
+func (p *proposal) entriesOf(l *link) []made {
+	if len(l.addresses) < 2 {
+		return p.entriesBetween(l, l.from.peers, l.to.peers, l.from.name+"-to-"+l.to.name)
+	}
+	outside := "outside"
+	if l.from.unclear == unclearPrivate || l.to.unclear == unclearPrivate {
+		outside = "private"
+	}
+	var out []made
+	for ranges := range slices.Chunk(rangesOf(l.addresses), maxCIDRs) {
+		if some := l.within(ranges); l.from.address.IsValid() {
+			out = append(out, p.entriesBetween(some, blocks(ranges), l.to.peers, outside+"-to-"+l.to.name)...)
 		} else {
-			to, toName = blocks(l.addresses), name
+			out = append(out, p.entriesBetween(some, l.from.peers, blocks(ranges), l.from.name+"-to-"+outside)...)
 		}
 	}
-	var out []v1alpha1.AllowEntry
-	for _, from := range from {
-		for _, to := range to {
-			for _, ports := range portsFor(l) {
-				out = append(out, v1alpha1.AllowEntry{Name: p.taken.Take(fromName + "-to-" + toName), From: from, To: to, Ports: ports})
-			}
-		}
+	return out
+}
+
+// entriesBetween returns the entries of a link between these.
+func (p *proposal) entriesBetween(l *link, from, to []v1alpha1.Peer, name string) []made {
+	var out []made
+	for _, ports := range portsFor(l) {
+		out = append(out, made{v1alpha1.AllowEntry{Name: p.taken.Take(name), From: from, To: to, Ports: ports}, l})
 	}
 	return out
 }
@@ -85,21 +96,22 @@ func portsFor(l *link) [][]v1alpha1.Port {
 	return slices.Collect(slices.Chunk(ports, maxPorts))
 }
 
-// blocks returns peers of exactly these addresses.
-func blocks(addresses []netip.Addr) [][]v1alpha1.Peer {
+// rangesOf returns ranges of exactly these addresses.
+func rangesOf(addresses []netip.Addr) []netip.Prefix {
 	var hosts []netip.Prefix
 	for _, addr := range addresses {
 		hosts = append(hosts, ipset.Host(addr))
 	}
+	return ipset.Aggregate(hosts)
+}
+
+// blocks returns a peer of these ranges.
+func blocks(ranges []netip.Prefix) []v1alpha1.Peer {
 	var cidrs []string
-	for _, prefix := range ipset.Aggregate(hosts) {
-		cidrs = append(cidrs, prefix.String())
+	for _, r := range ranges {
+		cidrs = append(cidrs, r.String())
 	}
-	var out [][]v1alpha1.Peer
-	for some := range slices.Chunk(cidrs, maxCIDRs) {
-		out = append(out, []v1alpha1.Peer{{IPBlocks: &v1alpha1.IPBlocksPeer{CIDRs: some}}})
-	}
-	return out
+	return []v1alpha1.Peer{{IPBlocks: &v1alpha1.IPBlocksPeer{CIDRs: cidrs}}}
 }
 
 // times returns how often connections to these ports were seen; to all ports for nil.
@@ -138,12 +150,21 @@ func (l *link) said(ports []v1alpha1.Port) string {
 func doubtOf(l *link) string {
 	switch {
 	case l.from.unclear != "" || l.to.unclear != "":
-	case l.to.address.IsValid():
+	case l.to.address.IsValid() && arePublic(l.addresses):
 		return "Only these addresses. Where they change, internet: {} stands for all public addresses, and that is more than was seen."
+	case l.to.address.IsValid():
+		return "Only these addresses. Where they change, name their range."
+	case l.from.address.IsValid() && arePublic(l.addresses):
+		return "Only these addresses. Where others are to come in, too, name their range, or internet: {} for all public addresses."
 	case l.from.address.IsValid():
 		return "Only these addresses. Where others are to come in, too, name their range."
 	}
 	return ""
+}
+
+// arePublic says whether all of these are among what the internet peer stands for.
+func arePublic(addresses []netip.Addr) bool {
+	return !slices.ContainsFunc(addresses, func(a netip.Addr) bool { return !ipset.Public(ipset.Host(a)) })
 }
 
 // wider says what an entry allows besides what was seen, when an end of it is not clear; empty when it is.

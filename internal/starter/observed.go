@@ -22,6 +22,8 @@ type link struct {
 	addresses []netip.Addr
 	// known are names of the addresses.
 	known names
+	// parts are those that were put together; nil when it is one.
+	parts []*link
 }
 
 // tally is how often connections were seen, by what became of them.
@@ -174,22 +176,40 @@ func joined(sorted []*link) []*link {
 		key := networkpolicy.Key([]any{isSource, other.key(), here.from.unclear, here.to.unclear, here.sortedPorts()})
 		same := found[key]
 		if same == nil {
-			found[key] = here
-			out = append(out, here)
-			continue
+			same = &link{from: here.from, to: here.to, ports: map[v1alpha1.Port]*tally{}}
+			found[key] = same
+			out = append(out, same)
 		}
 		same.join(here)
 	}
 	return out
 }
 
+// join adds a link to those that are put together.
 func (l *link) join(other *link) {
+	l.parts = append(l.parts, other)
 	l.addresses = append(l.addresses, other.addresses...)
 	l.known.add(slices.Collect(maps.Keys(other.known))...)
 	for port, t := range other.ports {
+		if l.ports[port] == nil {
+			l.ports[port] = &tally{}
+		}
 		l.ports[port].passed += t.passed
 		l.ports[port].left += t.left
+		l.ports[port].denied += t.denied
 	}
+}
+
+// within returns what of a link was seen of the addresses in these ranges.
+func (l *link) within(ranges []netip.Prefix) *link {
+	out := &link{from: l.from, to: l.to, ports: map[v1alpha1.Port]*tally{}}
+	for _, part := range l.parts {
+		isIn := func(r netip.Prefix) bool { return r.Contains(part.addresses[0]) }
+		if slices.ContainsFunc(ranges, isIn) {
+			out.join(part)
+		}
+	}
+	return out
 }
 
 func (l *link) sortedPorts() []v1alpha1.Port { return tidy(slices.Collect(maps.Keys(l.ports))) }

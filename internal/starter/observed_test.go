@@ -197,3 +197,22 @@ func TestThereAreNoMoreEntriesThanAProfileHas(t *testing.T) {
 		t.Errorf("passed over: %q", p.PassedOver)
 	}
 }
+
+func TestAnEntryCountsWhatWasSeenOfThoseThatItNames(t *testing.T) {
+	var flows []flowlog.Flow
+	for i := range 2*maxCIDRs - 1 {
+		// Every other address, so that none of them are one range.
+		f := flow(fmt.Sprintf("198.51.100.%d", 2*i), "web-0", 9999)
+		f.Times = 3
+		flows = append(flows, f)
+	}
+	p := propose(t, application(), flows)
+	var counts []string
+	for _, e := range p.Profile.Spec.Allow {
+		said, _, _ := strings.Cut(p.Entries[e.Name], "\n")
+		counts = append(counts, fmt.Sprintf("%d: %s", len(e.From[0].IPBlocks.CIDRs), said))
+	}
+	if got, want := strings.Join(counts, "; "), "64: Seen 192 times on 9999.; 63: Seen 189 times on 9999."; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -292,8 +292,8 @@ spec:
     from: [{pods: {podSelector: {matchLabels: {client: "true"}}}}, {tier: redis}, {tier: web}]
     to: [{tier: redis}]
 `)),
-		`pods with client=true in shop -> tier redis: 6379 by redis (HalfOpen) half open`,
-		"tier redis -> tier redis: 6379 by redis (Open)",
 		"tier web -> tier redis: 6379 by redis (Open)",
+		"pods with client=true in shop -> tier redis: 6379 by redis (HalfOpen) half open",
+		"tier redis -> tier redis: 6379 by redis (Open)",
 	)
 }
