@@ -30,6 +30,13 @@ func (a *analysisQueue) set(to queue) {
 	a.early = nil
 }
 
+// runs says whether the analysis does. While it does not, nothing may be read from the cache, either: see statusQueues.
+func (a *analysisQueue) runs() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.to != nil
+}
+
 // add has a namespace judged after a while.
 func (a *analysisQueue) add(namespace string, priority int, after time.Duration) {
 	a.mu.Lock()

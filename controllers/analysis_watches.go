@@ -10,7 +10,6 @@ import (
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -31,7 +30,7 @@ func (r *AnalysisReconciler) setup(mgr ctrl.Manager, o Options) error {
 		Watches(&corev1.Namespace{}, r.onNamespace()).
 		WatchesRawSource(capture).
 		// One worker: see pause.
-		WithOptions(controller.Options{MaxConcurrentReconciles: 1, RateLimiter: rateLimiter()}).
+		WithOptions(work(1)).
 		Complete(r)
 }
 
@@ -103,10 +102,12 @@ func (r *AnalysisReconciler) onPods(namespaces map[string]bool) (later []string)
 
 // onAllPods has every namespace judged: all pods are known now.
 func (r *AnalysisReconciler) onAllPods() {
-	ctx := context.Background()
-	namespaces, err := r.reader.Namespaces(ctx)
+	if !r.wakes.runs() {
+		return // Nothing was judged yet.
+	}
+	namespaces, err := r.reader.Namespaces(context.Background())
 	if err != nil {
-		return // The cache has not started, so nothing was judged yet.
+		return // The cache stops.
 	}
 	for _, ns := range namespaces {
 		r.wakes.add(ns.Name, handler.LowPriority, policyDelay)

@@ -33,6 +33,8 @@ const (
 	cachePoll = 20 * time.Millisecond
 	// stalePoll is how often it looks when the API server itself has contradicted the cache.
 	stalePoll = 10 * cachePoll
+	// podsPoll is how often it looks whether it is known which pods there are.
+	podsPoll = time.Second
 	// unhurriedPoll is how often it is tried what will be right when a namespace is gone, or the cache has caught up.
 	unhurriedPoll = 5 * time.Second
 )
@@ -72,6 +74,8 @@ func (r *NamespaceReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 	switch {
 	case errors.Is(err, errAwaitEcho):
 		return ctrl.Result{RequeueAfter: cachePoll}, nil
+	case errors.Is(err, cluster.ErrPodsNotListed):
+		return ctrl.Result{RequeueAfter: podsPoll}, nil
 	case errors.Is(err, cluster.ErrStale):
 		return ctrl.Result{RequeueAfter: stalePoll}, nil
 	case err != nil:

@@ -16,8 +16,12 @@ import (
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
-// teardownPoll is how often a deleted cluster profile looks whether its policies are gone.
-const teardownPoll = 500 * time.Millisecond
+const (
+	// teardownPoll is how often a deleted cluster profile looks whether its policies are gone.
+	teardownPoll = 500 * time.Millisecond
+	// teardownTimeout bounds that look, which at last reads all policies of the cluster from the API server, page by page.
+	teardownTimeout = 5 * time.Minute
+)
 
 // lacksFinalizer says whether a profile must be given our finalizer before anything is written for it.
 func (r *ProfileStatusReconciler) lacksFinalizer(obj client.Object) bool {
@@ -28,6 +32,8 @@ func (r *ProfileStatusReconciler) lacksFinalizer(obj client.Object) bool {
 // finish removes the finalizer of a deleted cluster profile when none of its policies is left in a namespace that stays
 // or, if they are to stay, when none has it for an owner. The cache and then the API server itself must say so.
 func (r *ProfileStatusReconciler) finish(ctx context.Context, obj client.Object, in report.Input) (done bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, teardownTimeout)
+	defer cancel()
 	if r.kind != v1alpha1.KindClusterSegmentationProfile {
 		// If it has our finalizer, somebody else gave it that: it is theirs to take, and we have no right to.
 		return false, nil
@@ -38,25 +44,34 @@ func (r *ProfileStatusReconciler) finish(ctx context.Context, obj client.Object,
 	if in.Elsewhere > 0 && !in.Profile.Retains() {
 		return false, nil
 	}
+	if left, err := r.hasPolicies(ctx, in.Profile); left || err != nil {
+		return false, err
+	}
+	return true, r.setFinalizer(ctx, obj, controllerutil.RemoveFinalizer)
+}
+
+// hasPolicies asks the cache and then the API server whether a deleted profile still has policies to take away or, if they are to stay,
+// to release.
+func (r *ProfileStatusReconciler) hasPolicies(ctx context.Context, p snapshot.Profile) (bool, error) {
 	cached, err := r.reader.Policies(ctx, metav1.NamespaceAll)
 	if err != nil {
 		return false, err
 	}
-	if left, err := r.holdsAny(ctx, in.Profile, cached); left || err != nil {
-		return false, err
+	if left, err := r.holdsAny(ctx, p, cached); left || err != nil {
+		return left, err
 	}
 	for live, err := range r.reader.AllLivePolicies(ctx) {
 		if err != nil {
 			return false, err
 		}
-		if left, err := r.holdsAny(ctx, in.Profile, live); left || err != nil {
-			return false, err
+		if left, err := r.holdsAny(ctx, p, live); left || err != nil {
+			return left, err
 		}
 	}
-	return true, r.setFinalizer(ctx, obj, controllerutil.RemoveFinalizer)
+	return false, nil
 }
 
-// holdsAny says whether one of these is a policy that a deleted profile still has to take away or, if it is to stay, to release.
+// holdsAny says whether one of these is such a policy, in a namespace that stays.
 func (r *ProfileStatusReconciler) holdsAny(ctx context.Context, p snapshot.Profile, policies []*networkingv1.NetworkPolicy) (bool, error) {
 	for _, policy := range policies {
 		if !holds(p, policy) {

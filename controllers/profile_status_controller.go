@@ -51,8 +51,8 @@ type ProfileStatusReconciler struct {
 }
 
 // Reconcile writes the status of one profile where it differs, and guards the deletion of cluster profiles.
-func (r *ProfileStatusReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, reconcileTimeout)
+func (r *ProfileStatusReconciler) Reconcile(unbounded context.Context, req ctrl.Request) (ctrl.Result, error) {
+	ctx, cancel := context.WithTimeout(unbounded, reconcileTimeout)
 	defer cancel()
 	key := snapshot.ProfileKey{Kind: r.kind, Namespace: req.Namespace, Name: req.Name}
 	obj := newProfileObject(r.kind)
@@ -77,7 +77,7 @@ func (r *ProfileStatusReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 		return ctrl.Result{}, err
 	}
 	if in.Profile.Deleting {
-		if done, err := r.finish(ctx, obj, in); done || err != nil {
+		if done, err := r.finish(unbounded, obj, in); done || err != nil {
 			return ctrl.Result{}, err
 		}
 	}

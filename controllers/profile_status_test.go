@@ -197,3 +197,32 @@ func TestAStatusIsWrittenTheLessOftenTheLessItHasToSay(t *testing.T) {
 		}
 	}
 }
+
+func TestTheWordOfAnEarlierProcessDoesNotStandForEver(t *testing.T) {
+	c, began := newStatusClock(), time.Now()
+	at := func(after time.Duration) (bool, time.Duration) { return c.inherited(shop(), began.Add(after)) }
+	if stands, again := at(0); !stands || again != inheritancePatience {
+		t.Errorf("at first: %t, again in %s", stands, again)
+	}
+	if stands, again := at(inheritancePatience - time.Second); !stands || again != time.Second {
+		t.Errorf("after a while: %t, again in %s", stands, again)
+	}
+	if stands, again := at(inheritancePatience); stands || again != 0 {
+		t.Errorf("at last: %t, again in %s", stands, again)
+	}
+	c.forget(shop())
+	at(0)
+	c.contradict(shop(), began.Add(time.Second))
+	if stands, again := at(time.Second); !stands || again != judgementPatience {
+		t.Errorf("contradicted: %t, again in %s", stands, again)
+	}
+	if stands, _ := at(time.Second + judgementPatience); stands {
+		t.Error("it stands long after it was contradicted")
+	}
+	c.forget(shop())
+	at(0)
+	c.completed(shop())
+	if stands, again := at(0); stands || again != 0 {
+		t.Errorf("when all is seen: %t, again in %s", stands, again)
+	}
+}

@@ -32,6 +32,9 @@ import (
 const (
 	firstBackoff = 100 * time.Millisecond
 	maxBackoff   = 15 * time.Second
+	// cacheSyncTimeout is after how long the operator gives up when not all caches have been filled, and is started anew. Whoever takes
+	// over lists all anew, so a list that an API server under load is slow to answer must have its time.
+	cacheSyncTimeout = 10 * time.Minute
 	// defaultNodeDelay gathers the changes of nodes: a cluster that grows must not rewrite policies with every node.
 	defaultNodeDelay = 10 * time.Second
 )
@@ -143,7 +146,7 @@ func (r *NamespaceReconciler) setup(mgr ctrl.Manager, o Options, queues *statusQ
 		Watches(&corev1.Node{}, r.onNode(cmp.Or(o.NodeDelay, defaultNodeDelay))).
 		Watches(&networkingv1.ServiceCIDR{}, r.onServiceCIDR()).
 		WatchesRawSource(capture).
-		WithOptions(controller.Options{MaxConcurrentReconciles: o.Workers, RateLimiter: rateLimiter()}).
+		WithOptions(work(o.Workers)).
 		Complete(r)
 }
 
@@ -160,12 +163,16 @@ func (r *ProfileStatusReconciler) setup(mgr ctrl.Manager, o Options, queues *sta
 		Named(o.NamePrefix+name).
 		Watches(newProfileObject(r.kind), &handler.EnqueueRequestForObject{}).
 		WatchesRawSource(capture).
-		WithOptions(controller.Options{MaxConcurrentReconciles: 4, RateLimiter: rateLimiter()}).
+		WithOptions(work(4)).
 		Complete(r)
 }
 
-func rateLimiter() workqueue.TypedRateLimiter[ctrl.Request] {
-	return workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](firstBackoff, maxBackoff)
+// work says how a controller works: with so many workers.
+func work(workers int) controller.Options {
+	return controller.Options{
+		MaxConcurrentReconciles: workers, CacheSyncTimeout: cacheSyncTimeout,
+		RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](firstBackoff, maxBackoff),
+	}
 }
 
 // unelected runs on every replica, leader or not, so that a new leader knows the pods at once.

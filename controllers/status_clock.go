@@ -11,6 +11,10 @@ import (
 // soon after their policies. Nothing that is enforced waits longer.
 const judgementPatience = time.Second
 
+// inheritancePatience is how long the word of an earlier process may stand that is not contradicted. When not every namespace has been seen
+// after that time, something is wrong, and what is known must be said.
+const inheritancePatience = 5 * time.Minute
+
 // blinkPatience is how long a profile that is ready may have something to write before it is said that it is not: a correction of
 // drift is over in milliseconds, and a status that told of each that a look happens to see would flap.
 const blinkPatience = 500 * time.Millisecond
@@ -23,6 +27,8 @@ type statusClock struct {
 	complete map[snapshot.ProfileKey]bool
 	// contradicted is when this process first said otherwise of a profile than its status did.
 	contradicted map[snapshot.ProfileKey]time.Time
+	// inherits is when it was first asked whether the status of a profile is the word of an earlier process.
+	inherits map[snapshot.ProfileKey]time.Time
 	// working is since when there is something to write for a profile of which the status says that it is ready.
 	working map[snapshot.ProfileKey]time.Time
 }
@@ -30,7 +36,7 @@ type statusClock struct {
 func newStatusClock() *statusClock {
 	return &statusClock{
 		last: map[snapshot.ProfileKey]time.Time{}, complete: map[snapshot.ProfileKey]bool{},
-		contradicted: map[snapshot.ProfileKey]time.Time{}, working: map[snapshot.ProfileKey]time.Time{},
+		contradicted: map[snapshot.ProfileKey]time.Time{}, inherits: map[snapshot.ProfileKey]time.Time{}, working: map[snapshot.ProfileKey]time.Time{},
 	}
 }
 
@@ -64,19 +70,22 @@ func (c *statusClock) contradict(key snapshot.ProfileKey, now time.Time) {
 }
 
 // inherited says whether the status of a profile is the word of an earlier process, which stands while this one has not seen
-// every namespace at any time. Once it was contradicted, what is known is said all the same after judgementPatience; again
-// is how long that is from now, and zero when it is over, or does not pass by itself.
+// every namespace at any time. Once it was contradicted, what is known is said all the same after judgementPatience, and otherwise after
+// inheritancePatience; again is how long that is from now, and zero when it is over.
 func (c *statusClock) inherited(key snapshot.ProfileKey, now time.Time) (inherited bool, again time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.complete[key] {
 		return false, 0
 	}
-	since, ok := c.contradicted[key]
-	if !ok {
-		return true, 0
+	if _, ok := c.inherits[key]; !ok {
+		c.inherits[key] = now
 	}
-	again = max(0, since.Add(judgementPatience).Sub(now))
+	ends := c.inherits[key].Add(inheritancePatience)
+	if since, ok := c.contradicted[key]; ok && since.Add(judgementPatience).Before(ends) {
+		ends = since.Add(judgementPatience)
+	}
+	again = max(0, ends.Sub(now))
 	return again > 0, again
 }
 
@@ -103,5 +112,6 @@ func (c *statusClock) forget(key snapshot.ProfileKey) {
 	delete(c.last, key)
 	delete(c.complete, key)
 	delete(c.contradicted, key)
+	delete(c.inherits, key)
 	delete(c.working, key)
 }

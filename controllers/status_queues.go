@@ -66,6 +66,14 @@ func (s *statusQueues) set(kind v1alpha1.Kind, q queue) {
 	s.byKind[kind] = q
 }
 
+// run says whether a status controller runs. While none does nothing may be read from the cache, either: that would start its informers
+// on a replica that stands by, and what they know may be old when it leads.
+func (s *statusQueues) run() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.byKind) > 0
+}
+
 func (s *statusQueues) add(key snapshot.ProfileKey, after time.Duration) {
 	s.mu.Lock()
 	q, gathered := s.byKind[key.Kind], min(foldFactor*s.looks[key].took, longestFold)
@@ -95,12 +103,18 @@ func (s *statusQueues) onOutcome(key snapshot.ProfileKey) {
 
 // onPods wakes the profiles that count the pods of these namespaces.
 func (s *statusQueues) onPods(namespaces map[string]bool, reader *cluster.Reader) {
+	if !s.run() {
+		return
+	}
 	s.profilesOf(namespaces, reader, 0)
 }
 
 // onOtherPolicies wakes the profiles of a namespace in which other policies came or went, or every profile when those are
 // in no namespace, or cannot be read.
 func (s *statusQueues) onOtherPolicies(namespace string, reader *cluster.Reader) {
+	if !s.run() {
+		return
+	}
 	if namespace == metav1.NamespaceAll {
 		s.allProfiles(reader)
 		return
@@ -138,6 +152,9 @@ func (s *statusQueues) profilesOf(names map[string]bool, reader *cluster.Reader,
 
 // allProfiles wakes every profile.
 func (s *statusQueues) allProfiles(reader *cluster.Reader) {
+	if !s.run() {
+		return
+	}
 	ctx := context.Background()
 	s.segmentationProfiles(ctx, reader, foldDelay)
 	s.allClusterProfiles(ctx, reader)

@@ -108,7 +108,7 @@ func newManager(o options) (ctrl.Manager, error) {
 	if err := controllers.Setup(mgr, controllers.Options{Cluster: o.cluster, Workers: o.workers, MaxWritesPerSecond: o.maxWritesPerSecond, Registerer: ctrlmetrics.Registry, Term: election.term}); err != nil {
 		return nil, err
 	}
-	if err := mgr.Add(manager.RunnableFunc(giveBack)); err != nil {
+	if err := mgr.Add(onEveryReplica(giveBack)); err != nil {
 		return nil, fmt.Errorf("watch over memory: %w", err)
 	}
 	return mgr, nil

@@ -5,6 +5,8 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 )
 
 const (
@@ -13,6 +15,17 @@ const (
 	// worthIt is how much memory, in bytes, is worth a look at all of it.
 	worthIt = 16 << 20
 )
+
+// onEveryReplica runs on replicas that stand by, too: they know the pods as well.
+type onEveryReplica func(context.Context) error
+
+var _ manager.LeaderElectionRunnable = onEveryReplica(nil)
+
+// Start implements manager.Runnable.
+func (run onEveryReplica) Start(ctx context.Context) error { return run(ctx) }
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable.
+func (onEveryReplica) NeedLeaderElection() bool { return false }
 
 // giveBack returns memory to the system when the operator has come to rest. What the first lists of a large cluster, a roll-out or a look
 // at all policies leave behind is several times what is kept of them. Go keeps room for about as much garbage as there is in use, so that

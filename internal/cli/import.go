@@ -92,16 +92,21 @@ func (o *importCommand) run(ctx context.Context, names []string) error {
 	if r.Offline {
 		fmt.Fprintln(o.streams.ErrOut, "Note: only the files are looked at. What NetworkPolicies close that are in the cluster and not in them, an entry open-ingress or open-egress would open.")
 	}
-	results, err := o.importAll(cluster, chosen)
+	results, failure := o.importAll(cluster, chosen)
+	return o.finish(results, failure, others)
+}
+
+// finish prints what was imported, and returns what the exit code is made from. Others are policies of kinds that are not imported.
+func (o *importCommand) finish(results []*importer.Result, failure error, others int) error {
 	if len(results) == 0 {
-		return err
+		return failure
 	}
 	if err := o.print(results); err != nil {
 		return err
 	}
 	switch {
-	case err != nil:
-		return err
+	case failure != nil:
+		return failure
 	case others > 0 || slices.ContainsFunc(results, func(r *importer.Result) bool { return len(r.LeftOut) > 0 }):
 		return errNo
 	}

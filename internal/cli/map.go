@@ -238,6 +238,11 @@ func (o *mapCommand) notes(r *reading, g *topology.Graph, known *snapshot.Cluste
 	if r.Offline && slices.ContainsFunc(g.Boxes, assumed) {
 		o.noteAssumptions("--live")
 	}
+	o.noteCrowd(g)
+}
+
+// noteCrowd says that a picture has too many arrows.
+func (o *mapCommand) noteCrowd(g *topology.Graph) {
 	switch {
 	case o.output == "mermaid" && len(g.Arrows) > mermaidMaxArrows:
 		fmt.Fprintf(o.streams.ErrOut, "Note: the picture has %d arrows, and Mermaid draws %d at most; name some profiles, or use -o html.\n", len(g.Arrows), mermaidMaxArrows)

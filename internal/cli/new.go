@@ -11,10 +11,12 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/flowlog"
+	"firebreak.dev/firebreak/internal/inventory"
 	"firebreak.dev/firebreak/internal/plan"
 	"firebreak.dev/firebreak/internal/render"
 	"firebreak.dev/firebreak/internal/snapshot"
@@ -159,10 +161,24 @@ func (o *newCommand) note(r *reading, cluster *snapshot.Cluster, proposal *start
 	if !r.Offline {
 		say("Note", "Pods are looked at that are there now. What runs now and then, as Jobs do, may be missing.")
 	}
+	say("Note", unread(r, proposal.Profile.Namespace)...)
 	say("Note", beside(cluster, proposal.Profile.Namespace)...)
 	say("Note", proposal.Notes...)
 	say(styleFor(o.streams.ErrOut).Yellow("Guess"), proposal.Guesses...)
 	say("Passed over", proposal.PassedOver...)
+}
+
+// unread says which objects of the files make pods and are of kinds that nobody here reads.
+func unread(r *reading, namespace string) []string {
+	var out []string
+	for _, o := range r.Objects {
+		_, makesPods, err := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "containers")
+		if here := o.GetNamespace() == "" || o.GetNamespace() == namespace; here && err == nil && makesPods && !inventory.Matters(o.GroupVersionKind()) {
+			out = append(out, fmt.Sprintf("%s %s (%s) is of a kind that is not read: unless its pods are in the files, too, they are in no tier and would be denied everything.",
+				o.GetKind(), o.GetName(), o.Source))
+		}
+	}
+	return out
 }
 
 // beside says what restricts the pods of a namespace already.

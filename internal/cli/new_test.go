@@ -99,3 +99,7 @@ func TestWhatNewLeavesToDecideGoesOnWhereTheProfileEnds(t *testing.T) {
 		piped(t, decided, "check -f -")
 	}
 }
+
+func TestNewSaysWhatItCannotKnow(t *testing.T) {
+	mustBeGolden(t, "new-unknown", session{args: "new -f internal/cli/testdata/new/outside.yaml -n shop"})
+}

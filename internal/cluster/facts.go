@@ -101,7 +101,7 @@ func (l *factLoader) addEndpoints(ctx context.Context, service types.NamespacedN
 		return fmt.Errorf("list endpoint slices of service %s: %w", service, err)
 	}
 	if !l.reader.Pods.Synced() {
-		return fmt.Errorf("tell pods among the endpoints of service %s: pods are not listed yet: %w", service, ErrStale)
+		return fmt.Errorf("tell pods among the endpoints of service %s: %w", service, ErrPodsNotListed)
 	}
 	slices.SortFunc(list.Items, func(a, b discoveryv1.EndpointSlice) int { return strings.Compare(a.Name, b.Name) })
 	l.facts.EndpointSlices = append(l.facts.EndpointSlices, list.Items...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net/http"
 	"slices"
 	"sync"
 
@@ -216,10 +217,10 @@ func (o *OtherPolicies) unreadable(run *policyRun) {
 	})
 }
 
-// refused says whether the API server answered a list with an error other than that it should be asked again. When it does
-// not answer, what was known stands, as all does that is known of a cluster.
+// refused says whether the API server answered a list with an error other than that it should be asked again: that it cannot convert
+// what it has is an answer, and that somebody on the way to it, or it itself, is not there is none. When it does not answer, what was known stands, as all does that is known of a cluster.
 func refused(err error) bool {
 	var status apierrors.APIStatus
-	return errors.As(err, &status) && !apierrors.IsResourceExpired(err) && !apierrors.IsGone(err) && !apierrors.IsTimeout(err) &&
+	return errors.As(err, &status) && status.Status().Code < http.StatusBadGateway && !apierrors.IsResourceExpired(err) && !apierrors.IsGone(err) && !apierrors.IsTimeout(err) &&
 		!apierrors.IsServerTimeout(err) && !apierrors.IsTooManyRequests(err)
 }

@@ -199,6 +199,8 @@ func TestAnErrorIsARefusalOnlyWhenTheAPIServerMeansIt(t *testing.T) {
 		"too old a list":     {apierrors.NewResourceExpired("too old"), false},
 		"ask again":          {apierrors.NewTooManyRequests("later", 1), false},
 		"out of time":        {apierrors.NewTimeoutError("later", 1), false},
+		"not at home":        {apierrors.NewServiceUnavailable("starting"), false},
+		"a bad gateway":      {apierrors.NewGenericServerResponse(502, "list", x, "", "", 0, true), false},
 		"server has no time": {apierrors.NewServerTimeout(x, "list", 1), false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -11,10 +11,10 @@ import (
 )
 
 // Place returns a namespace as the connections with it are judged, from the cache. The objects in it are shared with the cache
-// and must not be changed. ErrStale before all pods have been listed.
+// and must not be changed. ErrPodsNotListed before all pods have been listed.
 func (r *Reader) Place(ctx context.Context, ns snapshot.Namespace) (*analyzer.Place, error) {
 	if !r.Pods.Synced() {
-		return nil, fmt.Errorf("read the pods of namespace %s: pods are not listed yet: %w", ns.Name, ErrStale)
+		return nil, fmt.Errorf("read the pods of namespace %s: %w", ns.Name, ErrPodsNotListed)
 	}
 	list, err := policies(ctx, r.Cache, ns.Name, client.UnsafeDisableDeepCopy)
 	if err != nil {

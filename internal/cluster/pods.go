@@ -10,6 +10,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 )
@@ -69,11 +70,26 @@ func NewPods(on PodEvents) *Pods {
 	return &Pods{namespaces: map[string]*podNamespace{}, addresses: map[netip.Addr]int{}, on: on}
 }
 
+// podPage is how many pods are read at once where they do not come by a watch: each is some ten kilobytes.
+const podPage = 500
+
+// inPages lets a list be read in pages, for which its version must not be given: what the API server has in its cache at version 0, as
+// client-go asks first, it sends whole. Without, it is as new as can be.
+func inPages(list cache.ListWithContextFunc) cache.ListWithContextFunc {
+	return func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		options.ResourceVersion, options.ResourceVersionMatch = "", ""
+		return list(ctx, options)
+	}
+}
+
 // Run fills the store by list and watch until the context ends. The client is one of NewPodClient.
 func (p *Pods) Run(ctx context.Context, client cache.Getter) {
 	listWatch := cache.NewListWatchFromClient(client, "pods", metav1.NamespaceAll, fields.Everything())
+	listWatch.ListWithContextFunc = inPages(listWatch.ListWithContextFunc)
 	options := cache.ReflectorOptions{Name: "pods", TypeDescription: "v1.Pod"}
-	cache.NewReflectorWithOptions(listWatch, &watchedPod{}, p, options).RunWithContext(ctx)
+	reflector := cache.NewReflectorWithOptions(listWatch, &watchedPod{}, p, options)
+	reflector.WatchListPageSize = podPage
+	reflector.RunWithContext(ctx)
 }
 
 // Synced says whether all pods have been listed once.

@@ -77,13 +77,13 @@ func TestPodsAreListedInPagesWhereAWatchDoesNotBeginWithThem(t *testing.T) {
 		r.asks(map[string]string{"sendInitialEvents": "true"})
 		r.whole(http.StatusBadRequest, runtime.ContentTypeProtobuf, encoded(t, &status))
 	}, func(_ *followed, r *reply) {
-		r.asks(map[string]string{"watch": "", "resourceVersion": "0"})
+		r.asks(map[string]string{"watch": "", "resourceVersion": "", "resourceVersionMatch": "", "limit": "500"})
 		r.object(&corev1.PodList{
 			ListMeta: metav1.ListMeta{ResourceVersion: "10", Continue: "more", RemainingItemCount: new(int64(1))},
 			Items:    []corev1.Pod{*pod("a", "web"), *pod("b", "web")},
 		})
 	}, func(f *followed, r *reply) {
-		r.asks(map[string]string{"watch": "", "continue": "more"})
+		r.asks(map[string]string{"watch": "", "continue": "more", "limit": "500"})
 		if f.Synced() {
 			t.Error("a page was taken for all pods")
 		}

@@ -23,6 +23,9 @@ import (
 // ErrStale says that the cache contradicts the API server; it will catch up.
 var ErrStale = errors.New("the cache is behind the API server")
 
+// ErrPodsNotListed says that it is not known yet which pods there are. It is an ErrStale that may last.
+var ErrPodsNotListed = fmt.Errorf("pods are not listed yet: %w", ErrStale)
+
 // Reader reads from the cache, and from the API server itself where the cache must not be trusted.
 type Reader struct {
 	Cache   client.Reader

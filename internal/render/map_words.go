@@ -37,28 +37,19 @@ func arrowLines(a topology.Arrow, brief bool) []string {
 
 // legend explains what a picture uses and is not plain. End is what an arrow ends in that is stopped.
 func (p *picture) legend(end string) []string {
-	var preview, marked, stopped, remote bool
-	for _, a := range p.drawn {
-		preview = preview || a.State == topology.ArrowPreview
-		marked = marked || len(a.Findings) > 0
-		stopped = stopped || isStopped(a)
-	}
-	for _, box := range p.Boxes {
-		_, findings := p.foldedInto(box)
-		marked = marked || len(findings) > 0
-		remote = remote || box.Kind == topology.BoxRemoteTier && !p.folded[box.ID]
-	}
+	isMarked := func(box topology.Box) bool { _, findings := p.foldedInto(box); return len(findings) > 0 }
+	isRemote := func(box topology.Box) bool { return box.Kind == topology.BoxRemoteTier && !p.folded[box.ID] }
 	var out []string
-	if preview {
+	if slices.ContainsFunc(p.drawn, func(a topology.Arrow) bool { return a.State == topology.ArrowPreview }) {
 		out = append(out, "dashed arrow: a preview, not in force")
 	}
-	if stopped {
+	if slices.ContainsFunc(p.drawn, isStopped) {
 		out = append(out, "red and dashed, ending in a "+end+": the other end denies it, or was not found")
 	}
-	if marked {
+	if slices.ContainsFunc(p.drawn, func(a topology.Arrow) bool { return len(a.Findings) > 0 }) || slices.ContainsFunc(p.Boxes, isMarked) {
 		out = append(out, "red: there is a finding")
 	}
-	if remote {
+	if slices.ContainsFunc(p.Boxes, isRemote) {
 		out = append(out, "dashed box: a tier of a profile that is not drawn")
 	}
 	return out

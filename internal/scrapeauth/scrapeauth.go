@@ -31,6 +31,9 @@ import (
 // that nonResourceURL.
 func Provider(now func() time.Time) func(*rest.Config, *http.Client) (metricsserver.Filter, error) {
 	return func(config *rest.Config, httpClient *http.Client) (metricsserver.Filter, error) {
+		// Whoever shows ever new tokens must not have the operator ask without end.
+		config = rest.CopyConfig(config)
+		config.QPS, config.Burst = reviewsPerSecond, 2*reviewsPerSecond
 		authentication, err := authenticationclient.NewForConfigAndClient(config, httpClient)
 		if err != nil {
 			return nil, fmt.Errorf("make a client for token reviews: %w", err)
@@ -48,6 +51,9 @@ func Provider(now func() time.Time) func(*rest.Config, *http.Client) (metricsser
 		return g.filter, nil
 	}
 }
+
+// reviewsPerSecond is how often the API server is asked at most who scrapes, and in how far they may.
+const reviewsPerSecond = 100
 
 // guard stands before a handler. It is safe for concurrent use.
 type guard struct {

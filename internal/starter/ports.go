@@ -94,6 +94,21 @@ func numberOf(named v1alpha1.Port, g *group) int32 {
 	return number
 }
 
+// numbersOf returns ports and, beside those that are names, the numbers that pods of a group give to them.
+func numbersOf(ports []v1alpha1.Port, g *group) []v1alpha1.Port {
+	out := slices.Clone(ports)
+	for _, named := range ports {
+		for _, pod := range g.pods {
+			for _, own := range pod.Ports {
+				if named.Port.Type == intstr.String && own.Name == named.Port.StrVal && own.Protocol == named.Protocol {
+					out = append(out, v1alpha1.Port{Port: intstr.FromInt32(own.Port), Protocol: own.Protocol})
+				}
+			}
+		}
+	}
+	return tidy(out)
+}
+
 // declaredPorts returns the ports that the containers of a group declare.
 func declaredPorts(g *group) []v1alpha1.Port {
 	var out []v1alpha1.Port

@@ -2,8 +2,11 @@ package starter
 
 import (
 	"fmt"
+	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"firebreak.dev/firebreak/api/v1alpha1"
 	"firebreak.dev/firebreak/internal/dnslabel"
@@ -83,6 +86,7 @@ func Propose(in Input) (*Proposal, error) {
 	}
 	p.addTiers()
 	p.noteOnHost()
+	p.noteFromOutside()
 	if in.Observed != nil {
 		p.addObserved()
 	} else {
@@ -122,11 +126,12 @@ func (p *proposal) addPorts(g *group) {
 	switch {
 	case len(served) > 0:
 		g.tier.Ports = served
-		said += " The ports are those to which Service " + listed(services) + " leads"
-		if others := without(declared, served); len(others) > 0 {
+		said += " The ports are those to which " + servicesLead(services)
+		if others := without(declared, numbersOf(served, g)); len(others) > 0 {
 			said += "; its containers declare " + portsInWords(others) + ", too"
 		}
 		said += "."
+		p.noteUnknownNames(g, services)
 	case len(declared) > 0:
 		g.tier.Ports = declared
 		said += " The ports are those that its containers declare."
@@ -139,6 +144,36 @@ func (p *proposal) addPorts(g *group) {
 		p.Notes = append(p.Notes, fmt.Sprintf("Tier %s serves %d ports, and a tier has at most %d, so the last are left out; a range, port to endPort, may stand for them.", g.tier.Name, n, maxPorts))
 	}
 	p.Tiers[g.tier.Name] = said
+}
+
+func servicesLead(services []string) string {
+	if len(services) == 1 {
+		return "Service " + services[0] + " leads"
+	}
+	return "Services " + listed(services) + " lead"
+}
+
+// noteUnknownNames says which of a tier's ports no container has, so that nothing reaches them.
+func (p *proposal) noteUnknownNames(g *group, services []string) {
+	for _, port := range g.tier.Ports {
+		if port.Port.Type == intstr.String && len(g.pods) > 0 && len(numbersOf([]v1alpha1.Port{port}, g)) == 1 {
+			p.Notes = append(p.Notes, fmt.Sprintf("No container of tier %s has a port named %s, to which %s; until one has, nothing reaches it.",
+				g.tier.Name, portInWords(port), servicesLead(services)))
+		}
+	}
+}
+
+// noteFromOutside says which Services are there for others than pods: a proposal knows only of pods.
+func (p *proposal) noteFromOutside() {
+	for i := range p.Cluster.Facts.Services {
+		s := &p.Cluster.Facts.Services[i]
+		isOutward := s.Spec.Type == corev1.ServiceTypeLoadBalancer || s.Spec.Type == corev1.ServiceTypeNodePort
+		if !isOutward || s.Namespace != p.Namespace || !slices.ContainsFunc(p.here, func(g *group) bool { return g.tier != nil && leadsTo(s, g) }) {
+			continue
+		}
+		p.Notes = append(p.Notes, fmt.Sprintf("Service %s (%s) is for callers outside the cluster: they need an entry, from internet or ipBlocks, and from nodes where these pass them on under their own addresses.",
+			s.Name, s.Spec.Type))
+	}
 }
 
 func (p *proposal) noteOnHost() {
