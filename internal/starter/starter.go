@@ -131,7 +131,7 @@ func (p *proposal) addPorts(g *group) {
 			said += "; its containers declare " + portsInWords(others) + ", too"
 		}
 		said += "."
-		p.noteUnknownNames(g, services)
+		p.noteUnknownNames(g)
 	case len(declared) > 0:
 		g.tier.Ports = declared
 		said += " The ports are those that its containers declare."
@@ -154,11 +154,11 @@ func servicesLead(services []string) string {
 }
 
 // noteUnknownNames says which of a tier's ports no container has, so that nothing reaches them.
-func (p *proposal) noteUnknownNames(g *group, services []string) {
+func (p *proposal) noteUnknownNames(g *group) {
 	for _, port := range g.tier.Ports {
 		if port.Port.Type == intstr.String && len(g.pods) > 0 && len(numbersOf([]v1alpha1.Port{port}, g)) == 1 {
-			p.Notes = append(p.Notes, fmt.Sprintf("No container of tier %s has a port named %s, to which %s; until one has, nothing reaches it.",
-				g.tier.Name, portInWords(port), servicesLead(services)))
+			p.Notes = append(p.Notes, fmt.Sprintf("A Service leads to port %s of tier %s, and no container has a port of that name: until one has, nothing is reached by it.",
+				portInWords(port), g.tier.Name))
 		}
 	}
 }
