@@ -25,15 +25,16 @@ func looks() float64 {
 	return reconcilesOf(func(string) bool { return true })
 }
 
-// whenAtRest waits until a second goes by in which nothing is added to a count, and returns the count.
+// whenAtRest waits until nothing is added to a count for longer than a status waits for its turn while work is done, and returns the count.
 func whenAtRest(count func() float64) float64 {
 	GinkgoHelper()
-	last := -1.0
+	last, since := -1.0, time.Now()
 	Eventually(func() bool {
-		before := last
-		last = count()
-		return before == last
-	}, "1m", "1s").Should(BeTrue(), "it never comes to rest")
+		if now := count(); now != last {
+			last, since = now, time.Now()
+		}
+		return time.Since(since) > progressInterval+time.Second
+	}, "1m", "250ms").Should(BeTrue(), "it never comes to rest")
 	return last
 }
 
