@@ -28,12 +28,13 @@ func looks() float64 {
 // whenAtRest waits until nothing is added to a count for longer than a status waits for its turn while work is done, and returns the count.
 func whenAtRest(count func() float64) float64 {
 	GinkgoHelper()
+	const longest = 3 * time.Second
 	last, since := -1.0, time.Now()
 	Eventually(func() bool {
 		if now := count(); now != last {
 			last, since = now, time.Now()
 		}
-		return time.Since(since) > progressInterval+time.Second
+		return time.Since(since) > longest
 	}, "1m", "250ms").Should(BeTrue(), "it never comes to rest")
 	return last
 }
