@@ -66,9 +66,9 @@ func (s *statusQueues) set(kind v1alpha1.Kind, q queue) {
 	s.byKind[kind] = q
 }
 
-// run says whether a status controller runs. While none does nothing may be read from the cache, either: that would start its informers
+// runs says whether a status controller does. While none does, nothing may be read from the cache, either: that would start its informers
 // on a replica that stands by, and what they know may be old when it leads.
-func (s *statusQueues) run() bool {
+func (s *statusQueues) runs() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.byKind) > 0
@@ -103,7 +103,7 @@ func (s *statusQueues) onOutcome(key snapshot.ProfileKey) {
 
 // onPods wakes the profiles that count the pods of these namespaces.
 func (s *statusQueues) onPods(namespaces map[string]bool, reader *cluster.Reader) {
-	if !s.run() {
+	if !s.runs() {
 		return
 	}
 	s.profilesOf(namespaces, reader, 0)
@@ -112,7 +112,7 @@ func (s *statusQueues) onPods(namespaces map[string]bool, reader *cluster.Reader
 // onOtherPolicies wakes the profiles of a namespace in which other policies came or went, or every profile when those are
 // in no namespace, or cannot be read.
 func (s *statusQueues) onOtherPolicies(namespace string, reader *cluster.Reader) {
-	if !s.run() {
+	if !s.runs() {
 		return
 	}
 	if namespace == metav1.NamespaceAll {
@@ -152,7 +152,7 @@ func (s *statusQueues) profilesOf(names map[string]bool, reader *cluster.Reader,
 
 // allProfiles wakes every profile.
 func (s *statusQueues) allProfiles(reader *cluster.Reader) {
-	if !s.run() {
+	if !s.runs() {
 		return
 	}
 	ctx := context.Background()

@@ -218,7 +218,8 @@ func (o *OtherPolicies) unreadable(run *policyRun) {
 }
 
 // refused says whether the API server answered a list with an error other than that it should be asked again: that it cannot convert
-// what it has is an answer, and that somebody on the way to it, or it itself, is not there is none. When it does not answer, what was known stands, as all does that is known of a cluster.
+// what it has is an answer, and that it, or somebody on the way to it, is not there is none. When it does not answer, what was known
+// stands, as all does that is known of a cluster.
 func refused(err error) bool {
 	var status apierrors.APIStatus
 	return errors.As(err, &status) && status.Status().Code < http.StatusBadGateway && !apierrors.IsResourceExpired(err) && !apierrors.IsGone(err) && !apierrors.IsTimeout(err) &&
