@@ -25,10 +25,10 @@ const (
 	// previewDelay gathers what changes for a namespace that looks at all others.
 	previewDelay = 5 * time.Second
 	// restFactor is how many times longer than it worked the analysis rests after each namespace: it should take no more than a
-	// fifth of a core from others, and half of that, by standBackFactor, while namespaces are reconciled. longestRest bounds it, lest one
+	// fifth of a core from others, and a fiftieth, by standBackFactor, while namespaces are reconciled. longestRest bounds it, lest one
 	// large namespace hold up all others.
 	restFactor      = 4
-	standBackFactor = 9
+	standBackFactor = 49
 	longestRest     = 4 * time.Second
 	// underWay is for how long after a namespace was reconciled others are likely to be.
 	underWay = 250 * time.Millisecond

@@ -44,6 +44,7 @@ func run(args []string) error {
 	}
 	ctrl.SetLogger(logger)
 	klog.SetLogger(logger)
+	collectLess()
 	mgr, err := newManager(o)
 	if err != nil {
 		return err
