@@ -12,10 +12,13 @@ import (
 	"firebreak.dev/firebreak/internal/snapshot"
 )
 
-// podClass is a class of pods under its key. The pod has neither a name nor addresses: those are each pod's own.
+// podClass is a class of pods of any namespaces. The pod has no namespace, name, count or addresses: those are of a namespace or of each
+// pod.
 type podClass struct {
 	snapshot.Pod
 	key classKey
+	// namespaces is how many namespaces have pods of it.
+	namespaces int
 }
 
 // classKey is that of a class: a digest of what pods of it have in common, as that takes less room than all of it.
@@ -36,9 +39,16 @@ func (p *Pods) Classes(namespace string) []snapshot.Pod {
 		return nil
 	}
 	out := make([]snapshot.Pod, 0, len(ns.classes))
-	for _, class := range ns.classes {
-		out = append(out, class.Pod)
+	for class := range ns.classes {
+		out = append(out, ns.podsOf(class, namespace))
 	}
+	return out
+}
+
+// podsOf returns the pods of a class in a namespace.
+func (ns *podNamespace) podsOf(class *podClass, namespace string) snapshot.Pod {
+	out := class.Pod
+	out.Namespace, out.Count = namespace, ns.classes[class]
 	return out
 }
 
@@ -56,7 +66,7 @@ func (p *Pods) InNamespace(namespace string) []snapshot.Pod {
 	out := make([]snapshot.Pod, 0, len(ns.classes))
 	for _, class := range ns.sorted() {
 		place[class] = len(out)
-		out = append(out, class.Pod)
+		out = append(out, ns.podsOf(class, namespace))
 	}
 	for name, entry := range ns.pods {
 		pod := &out[place[entry.class]]
@@ -79,7 +89,7 @@ func (ns *podNamespace) sorted() []*podClass {
 		class *podClass
 	}
 	list := make([]named, 0, len(ns.classes))
-	for _, class := range ns.classes {
+	for class := range ns.classes {
 		list = append(list, named{class.ClassKey(), class})
 	}
 	slices.SortFunc(list, func(a, b named) int { return cmp.Compare(a.text, b.text) })
@@ -90,21 +100,21 @@ func (ns *podNamespace) sorted() []*podClass {
 	return out
 }
 
-// join counts a pod in its class, which comes into being with its first pod.
-func (ns *podNamespace) join(key classKey, pod snapshot.Pod) *podClass {
-	class, ok := ns.classes[key]
+// classOf returns the class of a pod. A new one has pods in no namespace yet.
+func (p *Pods) classOf(pod snapshot.Pod) *podClass {
+	key := classKeyOf(pod)
+	class, ok := p.classes[key]
 	if !ok {
-		class = newPodClass(key, ns.name, pod)
-		ns.classes[key] = class
+		class = newPodClass(key, pod)
+		p.classes[key] = class
 	}
-	class.Count++
 	return class
 }
 
 // newPodClass returns a class without pods. It shares no memory with the pod, which was read from what else was sent.
-func newPodClass(key classKey, namespace string, pod snapshot.Pod) *podClass {
+func newPodClass(key classKey, pod snapshot.Pod) *podClass {
 	c := &podClass{key: key}
-	c.Pod = snapshot.Pod{Namespace: namespace, HostNetwork: pod.HostNetwork}
+	c.HostNetwork = pod.HostNetwork
 	c.Workload.Kind, c.Workload.Name = shared(pod.Workload.Kind), shared(pod.Workload.Name)
 	if pod.Labels != nil {
 		c.Labels = make(map[string]string, len(pod.Labels))
@@ -120,8 +130,20 @@ func newPodClass(key classKey, namespace string, pod snapshot.Pod) *podClass {
 	return c
 }
 
-func (ns *podNamespace) leave(class *podClass) {
-	if class.Count--; class.Count == 0 {
-		delete(ns.classes, class.key)
+// join counts a pod of a namespace in its class.
+func (p *Pods) join(ns *podNamespace, class *podClass) {
+	if ns.classes[class]++; ns.classes[class] == 1 {
+		class.namespaces++
+	}
+}
+
+// leave counts one less. The class is dropped when no pod is of it.
+func (p *Pods) leave(ns *podNamespace, class *podClass) {
+	if ns.classes[class]--; ns.classes[class] > 0 {
+		return
+	}
+	delete(ns.classes, class)
+	if class.namespaces--; class.namespaces == 0 {
+		delete(p.classes, class.key)
 	}
 }

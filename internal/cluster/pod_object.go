@@ -9,7 +9,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 
 	"firebreak.dev/firebreak/internal/snapshot"
 )
@@ -43,11 +42,6 @@ var (
 
 // errNotProtobuf says what came; an empty pod or list would be taken for the truth.
 var errNotProtobuf = errors.New("pods are read from protobuf alone")
-
-// key returns what the pod is found by.
-func (p *watchedPod) key() types.NamespacedName {
-	return types.NamespacedName{Namespace: p.meta.Namespace, Name: p.meta.Name}
-}
 
 // completed says whether the pod's containers have ended for good.
 func (p *watchedPod) completed() bool {

@@ -3,15 +3,14 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
-	"strings"
 	"sync"
 	"sync/atomic"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 )
 
@@ -21,6 +20,8 @@ import (
 type Pods struct {
 	mu         sync.Mutex
 	namespaces map[string]*podNamespace
+	// classes are those of all namespaces, and of pods that are being listed.
+	classes map[classKey]*podClass
 	// addresses counts the pods of each address: when one goes, its successor may have the address already.
 	addresses map[netip.Addr]int
 	synced    atomic.Bool
@@ -40,11 +41,10 @@ type PodEvents struct {
 	Synced func()
 }
 
-// podNamespace is the running pods of one namespace, and how many pods each class has.
+// podNamespace is the running pods of one namespace, and how many of them each class has.
 type podNamespace struct {
-	name    string
 	pods    map[string]podEntry
-	classes map[classKey]*podClass
+	classes map[*podClass]int
 }
 
 // podEntry is one pod.
@@ -67,7 +67,7 @@ func NewPods(on PodEvents) *Pods {
 	if on.Synced == nil {
 		on.Synced = func() {}
 	}
-	return &Pods{namespaces: map[string]*podNamespace{}, addresses: map[netip.Addr]int{}, on: on}
+	return &Pods{namespaces: map[string]*podNamespace{}, classes: map[classKey]*podClass{}, addresses: map[netip.Addr]int{}, on: on}
 }
 
 // podPage is how many pods are read at once where they do not come by a watch: each is some ten kilobytes.
@@ -100,12 +100,12 @@ func (p *Pods) Add(obj any) error { return p.Update(obj) }
 
 // Update implements cache.ReflectorStore.
 func (p *Pods) Update(obj any) error {
-	return p.change(obj, func(pod *watchedPod) podChange { return p.set(pod) })
+	return p.change(obj, func(pod *watchedPod) podChange { return p.set(p.hold(pod)) })
 }
 
 // Delete implements cache.ReflectorStore.
 func (p *Pods) Delete(obj any) error {
-	return p.change(obj, func(pod *watchedPod) podChange { return p.remove(pod.key()) })
+	return p.change(obj, func(pod *watchedPod) podChange { return p.remove(pod.meta.Namespace, pod.meta.Name) })
 }
 
 // podChange is what a pod's coming or going changed.
@@ -138,15 +138,13 @@ func (p *Pods) change(obj any, how func(*watchedPod) podChange) error {
 
 // Replace implements cache.ReflectorStore.
 func (p *Pods) Replace(list []any, _ string) error {
-	var pods []*watchedPod
+	pods, err := p.holdAll(list)
+	if err != nil {
+		return err
+	}
 	changed := map[string]bool{}
-	for _, obj := range list {
-		pod, err := asPod(obj)
-		if err != nil {
-			return err
-		}
-		pods = append(pods, pod)
-		changed[pod.meta.Namespace] = true
+	for _, pod := range pods {
+		changed[pod.namespace] = true
 	}
 	p.mu.Lock()
 	for namespace := range p.namespaces {
@@ -154,9 +152,13 @@ func (p *Pods) Replace(list []any, _ string) error {
 	}
 	before := p.addresses
 	p.namespaces, p.addresses = map[string]*podNamespace{}, map[netip.Addr]int{}
+	for _, class := range p.classes {
+		class.namespaces = 0
+	}
 	for _, pod := range pods {
 		p.set(pod)
 	}
+	maps.DeleteFunc(p.classes, func(_ classKey, class *podClass) bool { return class.namespaces == 0 })
 	moved := symmetricDifference(before, p.addresses)
 	p.mu.Unlock()
 	if first := !p.synced.Swap(true); first {
@@ -184,53 +186,49 @@ func asPod(obj any) (*watchedPod, error) {
 }
 
 // set puts a pod into its class and notes its addresses. A completed pod is no pod for these purposes.
-func (p *Pods) set(pod *watchedPod) podChange {
-	if pod.completed() {
-		return p.remove(pod.key())
+func (p *Pods) set(pod *heldPod) podChange {
+	if pod.class == nil {
+		return p.remove(pod.namespace, pod.name)
 	}
-	ns, ok := p.namespaces[pod.meta.Namespace]
+	ns, ok := p.namespaces[pod.namespace]
 	if !ok {
-		ns = &podNamespace{name: strings.Clone(pod.meta.Namespace), pods: map[string]podEntry{}, classes: map[classKey]*podClass{}}
-		p.namespaces[ns.name] = ns
+		ns = &podNamespace{pods: map[string]podEntry{}, classes: map[*podClass]int{}}
+		p.namespaces[pod.namespace] = ns
 	}
-	read := pod.read()
-	key, addresses := classKeyOf(read), pod.joinedAddresses()
-	entry, had := ns.pods[pod.meta.Name]
-	if had && entry.class.key == key && entry.addresses == addresses {
+	entry, had := ns.pods[pod.name]
+	next := podEntry{pod.class, pod.addresses}
+	if had && entry == next {
 		return podChange{}
 	}
-	sameClass := had && entry.class.key == key
 	var changed podChange
 	// The new addresses are counted before the old ones are let go, so that one that stays is no change.
-	changed.addresses = append(p.gain(addresses), p.lose(entry.addresses)...)
-	// What is kept is copied: the pod's own strings lie between those that are not kept, and would hold on to the memory of these.
-	name, addresses := strings.Clone(pod.meta.Name), strings.Clone(addresses)
-	if sameClass {
-		ns.pods[name] = podEntry{entry.class, addresses}
+	changed.addresses = append(p.gain(pod.addresses), p.lose(entry.addresses)...)
+	ns.pods[pod.name] = next
+	if had && entry.class == next.class {
 		changed.moved = true
 		return changed
 	}
+	p.join(ns, next.class)
 	if had {
-		ns.leave(entry.class)
+		p.leave(ns, entry.class)
 	}
-	ns.pods[name] = podEntry{ns.join(key, read), addresses}
 	changed.counts = true
 	return changed
 }
 
-func (p *Pods) remove(name types.NamespacedName) podChange {
-	ns, ok := p.namespaces[name.Namespace]
+func (p *Pods) remove(namespace, name string) podChange {
+	ns, ok := p.namespaces[namespace]
 	if !ok {
 		return podChange{}
 	}
-	entry, ok := ns.pods[name.Name]
+	entry, ok := ns.pods[name]
 	if !ok {
 		return podChange{}
 	}
-	delete(ns.pods, name.Name)
-	ns.leave(entry.class)
+	delete(ns.pods, name)
+	p.leave(ns, entry.class)
 	if len(ns.pods) == 0 {
-		delete(p.namespaces, name.Namespace)
+		delete(p.namespaces, namespace)
 	}
 	return podChange{counts: true, addresses: p.lose(entry.addresses)}
 }

@@ -115,6 +115,59 @@ func TestPodsAreCountedByClass(t *testing.T) {
 	}
 }
 
+func TestAClassIsKeptOnceAndGoesWithItsLastPod(t *testing.T) {
+	elsewhere := func(p *corev1.Pod) { p.Namespace = "other" }
+	pods := NewPods(PodEvents{})
+	hold := pods.Transformer()
+	// This list never ends: another one takes its place.
+	if _, err := hold(sent(pod("x", "cache"))); err != nil {
+		t.Fatal(err)
+	}
+	var list []any
+	for _, p := range []*corev1.Pod{pod("a", "web"), with(pod("a", "web"), elsewhere), with(pod("d", "db"), elsewhere)} {
+		held, err := hold(sent(p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, held)
+	}
+	// A page of a list comes as it was received.
+	list = append(list, sent(pod("b", "web")), sent(with(pod("c", "web"), func(p *corev1.Pod) { p.Status.Phase = corev1.PodFailed })))
+	if err := pods.Replace(list, "1"); err != nil {
+		t.Fatal(err)
+	}
+	has := func(when string, classes int, shop, other []string) {
+		t.Helper()
+		if s, o := counts(pods, "shop"), counts(pods, "other"); len(pods.classes) != classes || !slices.Equal(s, shop) || !slices.Equal(o, other) {
+			t.Errorf("%s: %d classes, %q and %q", when, len(pods.classes), s, o)
+		}
+	}
+	web, db := "app=web host=false ", "app=db host=false 1"
+	has("listed", 2, []string{web + "2"}, []string{db, web + "1"})
+	for _, step := range []struct {
+		when        string
+		how         func(any) error
+		pod         *corev1.Pod
+		classes     int
+		shop, other []string
+	}{
+		{"one of two goes", pods.Delete, pod("a", "web"), 2, []string{web + "1"}, []string{db, web + "1"}},
+		{"the last of a namespace goes", pods.Delete, pod("b", "web"), 2, nil, []string{db, web + "1"}},
+		{"one becomes like another", pods.Update, with(pod("d", "web"), elsewhere), 1, nil, []string{web + "2"}},
+		{"one is like no other any more", pods.Update, with(pod("d", "cache"), elsewhere), 2, nil, []string{"app=cache host=false 1", web + "1"}},
+		{"the last that was like it goes", pods.Delete, with(pod("a", "web"), elsewhere), 1, nil, []string{"app=cache host=false 1"}},
+	} {
+		if err := step.how(sent(step.pod)); err != nil {
+			t.Fatal(err)
+		}
+		has(step.when, step.classes, step.shop, step.other)
+	}
+	if err := pods.Replace([]any{sent(pod("a", "db"))}, "2"); err != nil {
+		t.Fatal(err)
+	}
+	has("listed anew", 1, []string{db}, nil)
+}
+
 func TestTheFirstListIsTold(t *testing.T) {
 	synced := 0
 	pods := NewPods(PodEvents{Synced: func() { synced++ }})

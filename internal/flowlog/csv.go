@@ -26,11 +26,13 @@ func columns() (needed, others []string) {
 	return []string{columnSource, columnDestination, columnPort}, []string{columnProtocol, columnVerdict, columnCount}
 }
 
-// readCSV reads a table whose first line names its columns, in any order. Lines that begin with # are comments.
+// readCSV reads a table whose first line names its columns, in any order, with commas, semicolons or tabs between them. Lines that begin
+// with # are comments.
 func readCSV(text []byte) (*Log, error) {
 	in := csv.NewReader(bytes.NewReader(text))
-	in.TrimLeadingSpace = true
-	in.Comment = '#'
+	in.Comment, in.Comma = comment, separator(text)
+	// A tab is space, too: it would take empty columns along.
+	in.TrimLeadingSpace = in.Comma != '\t'
 	headings, err := in.Read()
 	if errors.Is(err, io.EOF) {
 		return nil, errors.New("line 1: there is no line with the names of the columns")
@@ -63,6 +65,26 @@ func readCSV(text []byte) (*Log, error) {
 		}
 		log.Flows = append(log.Flows, flow)
 	}
+}
+
+// comment begins a line that is for people.
+const comment = '#'
+
+// separator returns what is between the columns: commas, or the semicolons or tabs of a program that keeps commas for numbers. No name of
+// a column has any of them, so the line that names them tells.
+func separator(text []byte) rune {
+	for line := range bytes.Lines(text) {
+		if len(bytes.TrimSpace(line)) == 0 || line[0] == comment {
+			continue
+		}
+		for _, other := range ";\t" {
+			if bytes.ContainsRune(line, other) {
+				return other
+			}
+		}
+		return ','
+	}
+	return ','
 }
 
 // columnsOf returns where each column is. One that is not known is an error: it could be a verdict that is written otherwise, and

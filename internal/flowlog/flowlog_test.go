@@ -35,6 +35,22 @@ func TestATableIsReadByTheNamesOfItsColumns(t *testing.T) {
 	}
 }
 
+func TestSemicolonsAndTabsSeparateColumnsToo(t *testing.T) {
+	table := "# seen; on\tMonday, too\n\nsource,destination,protocol,port\nweb-0,shop/api-1,UDP,8080\n\"10.0.0.1\",web-0,,80\n"
+	want := read(t, table)
+	for name, by := range map[string]string{"semicolons": ";", "tabs": "\t"} {
+		comments, rest, _ := strings.Cut(table, "\n")
+		if got := read(t, comments+"\n"+strings.ReplaceAll(rest, ",", by)); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: it is read as\n%+v\nand not\n%+v", name, got, want)
+		}
+	}
+	for _, text := range []string{"source;destination,port\n", "source destination port\n"} {
+		if log, err := Read(strings.NewReader(text)); err == nil {
+			t.Errorf("%q is read as %+v", text, log)
+		}
+	}
+}
+
 func TestJSONIsReadLikeATable(t *testing.T) {
 	want := read(t, "source,destination,port,protocol,verdict,count\nweb-0,other/api-1,8080,UDP,dropped,3\n10.0.0.1,web-0,80,,,\n")
 	records := []string{

@@ -8,7 +8,10 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/uuid"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 )
@@ -37,12 +40,18 @@ func (r *rollOut) newPods(number int) (*pods, error) {
 	return p, nil
 }
 
-// pod returns the pod of a number. Three in a row are of the three tiers of one namespace.
+// pod returns the pod of a number. Three in a row are of the three tiers of one namespace, each of which is a Deployment.
 func (p *pods) pod(i int) *corev1.Pod {
 	pod := p.like.DeepCopy()
 	pod.Namespace = p.namespaces[i/3%len(p.namespaces)]
+	tier := []string{"web", "api", "db"}[i%3]
+	set := tier + "-" + pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey]
+	pod.OwnerReferences = []metav1.OwnerReference{{
+		APIVersion: appsv1.SchemeGroupVersion.String(), Kind: "ReplicaSet", Name: set, UID: uuid.NewUUID(), Controller: new(true), BlockOwnerDeletion: new(true),
+	}}
+	pod.GenerateName = set + "-"
 	pod.Name = fmt.Sprintf("%s%05d", pod.GenerateName, i)
-	pod.Labels["app"] = []string{"web", "api", "db"}[i%3]
+	pod.Labels["app"] = tier
 	pod.Labels["app.kubernetes.io/instance"] = pod.Namespace
 	address := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}).String()
 	pod.Status.PodIP, pod.Status.PodIPs = address, []corev1.PodIP{{IP: address}}
