@@ -32,6 +32,8 @@ const (
 	longestRest     = 4 * time.Second
 	// underWay is for how long after a namespace was reconciled others are likely to be.
 	underWay = 250 * time.Millisecond
+	// restSlice is how often it is looked, at rest, whether namespaces still are.
+	restSlice = 20 * time.Millisecond
 )
 
 // AnalysisReconciler judges one namespace at a time: what policies of others admit, which flows are open at one end only, what
@@ -66,17 +68,21 @@ func (r *AnalysisReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	if errors.Is(err, cluster.ErrStale) {
 		return ctrl.Result{RequeueAfter: 10 * cachePoll}, nil
 	}
-	factor := time.Duration(restFactor)
-	if r.wakes.sinceReconciled(time.Now()) < underWay {
-		factor = standBackFactor
-	}
-	pause(ctx, factor*time.Since(began))
+	rest(ctx, time.Since(began), func() bool { return r.wakes.sinceReconciled(time.Now()) < underWay })
 	return ctrl.Result{}, err
 }
 
-// pause waits for a while. There is one worker, so nothing else is judged meanwhile.
+// rest waits after work that took so long. There is one worker, so nothing else is judged meanwhile.
+func rest(ctx context.Context, worked time.Duration, standsBack func() bool) {
+	least, most := min(restFactor*worked, longestRest), min(standBackFactor*worked, longestRest)
+	pause(ctx, least)
+	for rested := least; rested < most && ctx.Err() == nil && standsBack(); rested += restSlice {
+		pause(ctx, min(restSlice, most-rested))
+	}
+}
+
 func pause(ctx context.Context, while time.Duration) {
-	timer := time.NewTimer(min(while, longestRest))
+	timer := time.NewTimer(while)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math"
 	"os"
 	"runtime/debug"
 	"runtime/metrics"
@@ -16,15 +17,20 @@ const (
 	// worthIt is how much memory, in bytes, is worth a look at all of it.
 	worthIt = 16 << 20
 	// garbagePercent is how much garbage there may be, in percent of what is in use, before it is collected. What is in use is small, and
-	// what a roll-out leaves behind is many times as much: at the 100 that Go has, a tenth of the work was collecting. GOMEMLIMIT, which
-	// the Deployment sets to the limit of its memory, has it collected sooner where there is no room for that.
+	// what a roll-out leaves behind is many times as much: at the 100 that Go has, a tenth of the work was collecting.
 	garbagePercent = 200
+	// usablePercent is how much of GOMEMLIMIT Go may use. The Deployment sets that to the limit of the container's memory, of which some is
+	// none of Go's, and cannot say nine tenths of it.
+	usablePercent = 90
 )
 
-// collectLess has garbage collected less often, unless somebody has decided how often.
+// collectLess has garbage collected less often, unless somebody has decided how often, and sooner where there is no room for it.
 func collectLess() {
-	if _, decided := os.LookupEnv("GOGC"); !decided {
+	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbagePercent)
+	}
+	if limit := debug.SetMemoryLimit(-1); limit < math.MaxInt64 {
+		debug.SetMemoryLimit(limit / 100 * usablePercent)
 	}
 }
 
@@ -40,8 +46,8 @@ func (run onEveryReplica) Start(ctx context.Context) error { return run(ctx) }
 func (onEveryReplica) NeedLeaderElection() bool { return false }
 
 // giveBack returns memory to the system when the operator has come to rest. What the first lists of a large cluster, a roll-out or a look
-// at all policies leave behind is several times what is kept of them. Garbage
-// stays until there is enough of it, also at rest, and Go keeps room for as much again. Whoever watches memory, and pays for it, sees that.
+// at all policies leave behind is several times what is kept of them. Go keeps garbage until there is enough of it, also at rest, and the
+// room for it afterwards. Whoever watches memory, and pays for it, sees that.
 func giveBack(ctx context.Context) error {
 	ticker := time.NewTicker(looksEvery)
 	defer ticker.Stop()
@@ -69,8 +75,8 @@ type memory struct {
 	objects, live, free uint64
 }
 
-// isWorth says whether so much memory can be given back that it is worth the work, at a time when there is nothing else to do: while there
-// is, Go collects often.
+// isWorth says whether so much memory can be given back that it is worth the work, at a time when there is little else to do: while there
+// is, Go collects by itself.
 func (m memory) isWorth(before memory) bool {
 	garbage := uint64(0)
 	if m.objects > m.live {

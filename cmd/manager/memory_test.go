@@ -1,10 +1,33 @@
 package main
 
 import (
+	"math"
 	"runtime"
 	"runtime/debug"
 	"testing"
 )
+
+func TestGarbageIsCollectedLessOftenWithinTheLimitUnlessSomebodyDecided(t *testing.T) {
+	percent, limit := debug.SetGCPercent(100), debug.SetMemoryLimit(-1)
+	t.Cleanup(func() { debug.SetGCPercent(percent); debug.SetMemoryLimit(limit) })
+	for name, c := range map[string]struct {
+		gogc                 string
+		limit                int64
+		wantPercent, wantMiB int
+	}{
+		"nothing is set": {"", math.MaxInt64, 200, math.MaxInt64 >> 20},
+		"a limit":        {"", 1000 << 20, 200, 900},
+		"how often":      {"50", 1000 << 20, 100, 900},
+	} {
+		t.Setenv("GOGC", c.gogc)
+		debug.SetGCPercent(100)
+		debug.SetMemoryLimit(c.limit)
+		collectLess()
+		if percent, limit := debug.SetGCPercent(100), debug.SetMemoryLimit(-1)>>20; percent != c.wantPercent || limit != int64(c.wantMiB) {
+			t.Errorf("%s: %d %% and %d MiB", name, percent, limit)
+		}
+	}
+}
 
 func TestMemoryIsGivenBackAtRestAndNotForLittle(t *testing.T) {
 	const mebi = 1 << 20

@@ -111,6 +111,16 @@ func (p *Pods) classOf(pod snapshot.Pod) *podClass {
 	return class
 }
 
+// known returns the class that has the key of this one: itself, when there was none any more.
+func (p *Pods) known(class *podClass) *podClass {
+	if known, ok := p.classes[class.key]; ok {
+		return known
+	}
+	class.namespaces = 0
+	p.classes[class.key] = class
+	return class
+}
+
 // newPodClass returns a class without pods. It shares no memory with the pod, which was read from what else was sent.
 func newPodClass(key classKey, pod snapshot.Pod) *podClass {
 	c := &podClass{key: key}

@@ -1,12 +1,8 @@
 package cluster
 
-import (
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/cache"
-)
+import "k8s.io/client-go/tools/cache"
 
-// heldPod is a pod as the store keeps it. Until a list is complete, client-go holds all that was read of it: with pods as they were
-// received, that would be several times what is kept in the end, and leave behind memory in which a little is kept everywhere.
+// heldPod is a pod as the store keeps it.
 type heldPod struct {
 	namespace, name string
 	// class is nil when the pod has completed.
@@ -14,22 +10,16 @@ type heldPod struct {
 	addresses string
 }
 
-var (
-	_ cache.TransformingStore   = &Pods{}
-	_ metav1.ObjectMetaAccessor = &heldPod{}
-)
+var _ cache.TransformingStore = &Pods{}
 
-// GetObjectMeta implements metav1.ObjectMetaAccessor, by which client-go tells pods apart.
-func (h *heldPod) GetObjectMeta() metav1.Object {
-	return &metav1.ObjectMeta{Namespace: h.namespace, Name: h.name}
-}
-
-// Transformer implements cache.TransformingStore.
+// Transformer implements cache.TransformingStore. Where a watch begins with all pods, client-go holds them until it has the last one: as
+// they were received, they would be several times what is kept in the end, and leave behind memory in which a little is kept everywhere.
 func (p *Pods) Transformer() cache.TransformFunc {
 	return func(obj any) (any, error) {
-		pod, err := asPod(obj)
-		if err != nil {
-			return nil, err
+		pod, ok := obj.(*watchedPod)
+		if !ok {
+			// It is for Replace to refuse the list: of an error here, client-go makes a list without the pod.
+			return obj, nil
 		}
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -39,8 +29,6 @@ func (p *Pods) Transformer() cache.TransformFunc {
 
 // holdAll returns the pods of a list, of which some may be held already.
 func (p *Pods) holdAll(list []any) ([]*heldPod, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	out := make([]*heldPod, 0, len(list))
 	for _, obj := range list {
 		if held, ok := obj.(*heldPod); ok {

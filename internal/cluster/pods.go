@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -138,29 +137,10 @@ func (p *Pods) change(obj any, how func(*watchedPod) podChange) error {
 
 // Replace implements cache.ReflectorStore.
 func (p *Pods) Replace(list []any, _ string) error {
-	pods, err := p.holdAll(list)
+	changed, moved, err := p.replace(list)
 	if err != nil {
 		return err
 	}
-	changed := map[string]bool{}
-	for _, pod := range pods {
-		changed[pod.namespace] = true
-	}
-	p.mu.Lock()
-	for namespace := range p.namespaces {
-		changed[namespace] = true
-	}
-	before := p.addresses
-	p.namespaces, p.addresses = map[string]*podNamespace{}, map[netip.Addr]int{}
-	for _, class := range p.classes {
-		class.namespaces = 0
-	}
-	for _, pod := range pods {
-		p.set(pod)
-	}
-	maps.DeleteFunc(p.classes, func(_ classKey, class *podClass) bool { return class.namespaces == 0 })
-	moved := symmetricDifference(before, p.addresses)
-	p.mu.Unlock()
 	if first := !p.synced.Swap(true); first {
 		p.on.Synced()
 		return nil
@@ -172,6 +152,27 @@ func (p *Pods) Replace(list []any, _ string) error {
 		p.on.Address(addr)
 	}
 	return nil
+}
+
+// replace returns the namespaces that had or have pods, and the addresses that became a pod's or ceased to be one.
+func (p *Pods) replace(list []any) (changed map[string]bool, moved []netip.Addr, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pods, err := p.holdAll(list)
+	if err != nil {
+		return nil, nil, err
+	}
+	changed = map[string]bool{}
+	for namespace := range p.namespaces {
+		changed[namespace] = true
+	}
+	before := p.addresses
+	p.namespaces, p.classes, p.addresses = map[string]*podNamespace{}, map[classKey]*podClass{}, map[netip.Addr]int{}
+	for _, pod := range pods {
+		changed[pod.namespace] = true
+		p.set(pod)
+	}
+	return changed, symmetricDifference(before, p.addresses), nil
 }
 
 // Resync implements cache.ReflectorStore.
@@ -196,7 +197,7 @@ func (p *Pods) set(pod *heldPod) podChange {
 		p.namespaces[pod.namespace] = ns
 	}
 	entry, had := ns.pods[pod.name]
-	next := podEntry{pod.class, pod.addresses}
+	next := podEntry{p.known(pod.class), pod.addresses}
 	if had && entry == next {
 		return podChange{}
 	}

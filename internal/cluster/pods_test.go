@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/netip"
 	"reflect"
@@ -166,6 +167,40 @@ func TestAClassIsKeptOnceAndGoesWithItsLastPod(t *testing.T) {
 		t.Fatal(err)
 	}
 	has("listed anew", 1, []string{db}, nil)
+	// The class of web goes with one pod, and is needed again for another.
+	list = nil
+	for _, p := range []*corev1.Pod{pod("a", "web"), pod("a", "db"), with(pod("a", "web"), elsewhere)} {
+		held, err := hold(sent(p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, held)
+	}
+	if err := errors.Join(pods.Replace(list, "3"), pods.Add(sent(with(pod("b", "web"), elsewhere)))); err != nil {
+		t.Fatal(err)
+	}
+	has("a pod twice in a list", 2, []string{db}, []string{web + "2"})
+}
+
+func TestAListWithSomethingThatIsNoPodIsRefusedAsAWhole(t *testing.T) {
+	pods := storeOf(t, pod("a", "web"))
+	other, err := pods.Transformer()(&corev1.Pod{})
+	if err != nil {
+		t.Fatal("client-go would leave it out of the list")
+	}
+	held, err := pods.Transformer()(sent(pod("b", "db")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := pods.Transformer()(held); err != nil || again != held {
+		t.Errorf("what is held already becomes %v, %v", again, err)
+	}
+	if err := pods.Replace([]any{held, other}, "2"); err == nil || pods.Synced() {
+		t.Errorf("it was taken: %v", err)
+	}
+	if got := counts(pods, "shop"); !slices.Equal(got, []string{"app=web host=false 1"}) {
+		t.Errorf("and changed %q", got)
+	}
 }
 
 func TestTheFirstListIsTold(t *testing.T) {
