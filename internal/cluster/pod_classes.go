@@ -103,12 +103,10 @@ func (ns *podNamespace) sorted() []*podClass {
 // classOf returns the class of a pod. A new one has pods in no namespace yet.
 func (p *Pods) classOf(pod snapshot.Pod) *podClass {
 	key := classKeyOf(pod)
-	class, ok := p.classes[key]
-	if !ok {
-		class = newPodClass(key, pod)
-		p.classes[key] = class
+	if class, ok := p.classes[key]; ok {
+		return class
 	}
-	return class
+	return p.known(newPodClass(key, pod))
 }
 
 // known returns the class that has the key of this one: itself, when there was none any more.

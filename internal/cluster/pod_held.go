@@ -2,7 +2,7 @@ package cluster
 
 import "k8s.io/client-go/tools/cache"
 
-// heldPod is a pod as the store keeps it.
+// heldPod is what the store keeps of a pod.
 type heldPod struct {
 	namespace, name string
 	// class is nil when the pod has completed.

@@ -77,12 +77,10 @@ func separator(text []byte) rune {
 		if len(bytes.TrimSpace(line)) == 0 || line[0] == comment {
 			continue
 		}
-		for _, other := range ";\t" {
-			if bytes.ContainsRune(line, other) {
-				return other
-			}
+		if i := bytes.IndexAny(line, ";\t"); i >= 0 {
+			return rune(line[i])
 		}
-		return ','
+		break
 	}
 	return ','
 }

@@ -211,7 +211,7 @@ func untilClosed(ctx context.Context, policies map[types.UID]*networkingv1.Netwo
 			return 0, fmt.Errorf("%d of %d are not put right: %w", len(policies)-closed, len(policies), context.Cause(ctx))
 		case event, ok := <-events.ResultChan():
 			if !ok {
-				return 0, errors.New("the watch ended")
+				return 0, errors.New("the watch ended, as it does when its reader is slow: does something else run on this machine?")
 			}
 			seen, ok := event.Object.(*networkingv1.NetworkPolicy)
 			if !ok || policies[seen.UID] == nil {
