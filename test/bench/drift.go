@@ -53,10 +53,7 @@ func (b *bench) drifts(ctx context.Context) ([]figures.Figure, error) {
 		}
 		compared = append(compared, c)
 		id := fmt.Sprintf("drift-%d", size)
-		usual, slowest := ratio(id, c), ratio(id+"-slowest", c.At(0.99))
-		tries := fmt.Sprintf(", %d tries each", 2*b.rounds*b.tries)
-		usual.Detail, slowest.Detail = usual.Detail+tries, slowest.Detail+tries
-		out = append(out, usual, slowest)
+		out = append(out, ratio(id, c), slowest(id+"-slowest", c))
 	}
 	small, large := compared[0].Ratio(), compared[1].Ratio()
 	return append(out, growth("drift-growth", small, large, large/small, compared...)), nil

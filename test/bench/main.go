@@ -49,7 +49,7 @@ func main() {
 // How often it is measured for a verdict.
 const (
 	usualRounds = 5
-	usualTries  = 200
+	usualTries  = 500
 )
 
 // bench is how to measure.

@@ -17,12 +17,15 @@ import (
 	"firebreak.dev/firebreak/test/harness"
 )
 
+// restartsEach is how often each side starts in a turn, which takes a second or so.
+const restartsEach = 5
+
 // restarts lets the operator start where everything is as it should be, against bare informers of the same kinds.
 func (b *bench) restarts(ctx context.Context) (out []figures.Figure, err error) {
 	size := b.of(5000)
 	b.say("Starting again in %d namespaces", size)
 	err = b.standing(ctx, placeOptions{}, size, func(ctx context.Context, r *rollOut) error {
-		c, err := rounds.Compare(ctx, b.rounds, r.bySync, r.byRestart, b.tell)
+		c, err := rounds.Compare(ctx, b.rounds, rounds.Repeated(restartsEach, r.bySync), rounds.Repeated(restartsEach, r.byRestart), b.tell)
 		if err != nil {
 			return err
 		}

@@ -12,8 +12,23 @@ import (
 func ratio(id string, c rounds.Comparison) figures.Figure {
 	return figures.Figure{
 		ID: id, Value: c.Ratio(), Unsteady: unsteady(c),
-		Detail: fmt.Sprintf("bare %s, Firebreak %s, %d rounds", text(c.Bare()), text(c.Firebreak()), len(c)),
+		Detail: fmt.Sprintf("bare %s, Firebreak %s, %d rounds%s", text(c.Bare()), text(c.Firebreak()), len(c), tries(c)),
 	}
+}
+
+// slowest is what a comparison comes to by the slowest hundredth of each turn.
+func slowest(id string, c rounds.Comparison) figures.Figure {
+	f := ratio(id, c.At(0.99))
+	f.Detail += tries(c)
+	return f
+}
+
+// tries says how often each side did the work; empty where that was once in a turn.
+func tries(c rounds.Comparison) string {
+	if c.Tries() == 2*len(c) {
+		return ""
+	}
+	return fmt.Sprintf(", %d tries each", c.Tries())
 }
 
 // growth is how much a ratio changes with the size.

@@ -60,6 +60,31 @@ func Compare(ctx context.Context, rounds int, bare, firebreak Work, tell func(nu
 	return all, nil
 }
 
+// Repeated does the same work some times in a turn, one after the other. The median of a turn counts, so what is over in seconds
+// and happens to meet a garbage collection of the API server does not decide.
+func Repeated(times int, work Work) Work {
+	return func(ctx context.Context) ([]time.Duration, error) {
+		var all []time.Duration
+		for range times {
+			took, err := work(ctx)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, took...)
+		}
+		return all, nil
+	}
+}
+
+// Tries is how many pieces of work each side did in all rounds.
+func (c Comparison) Tries() int {
+	tries := 0
+	for _, r := range c {
+		tries += len(r.Bare[0]) + len(r.Bare[1])
+	}
+	return tries
+}
+
 // Ratio is the median, over the rounds, of how many times as long Firebreak took.
 func (c Comparison) Ratio() float64 {
 	return c.median(func(r Round) float64 { return typical(r.Firebreak) / typical(r.Bare) })

@@ -83,6 +83,28 @@ func TestARoundThatFailsIsNoRound(t *testing.T) {
 	}
 }
 
+func TestWorkThatIsRepeatedCountsByTheMedianOfATurn(t *testing.T) {
+	// Every third time the machine is busy with something else.
+	times := 0
+	bare := func(context.Context) ([]time.Duration, error) {
+		times++
+		if times%3 == 0 {
+			return []time.Duration{time.Minute}, nil
+		}
+		return []time.Duration{time.Second}, nil
+	}
+	firebreak := func(context.Context) ([]time.Duration, error) { return []time.Duration{2 * time.Second}, nil }
+	c, err := Compare(t.Context(), 5, Repeated(3, bare), firebreak, func(int, Round) {})
+	if err != nil || c.Ratio() != 2 || !c.IsSteady() || c.Tries() != 30 || times != 30 {
+		t.Errorf("%v: a ratio of %v, steady %t, %d tries of %d", err, c.Ratio(), c.IsSteady(), c.Tries(), times)
+	}
+	hot := errors.New("too hot")
+	fails := func(context.Context) ([]time.Duration, error) { return []time.Duration{time.Second}, hot }
+	if took, err := Repeated(3, fails)(t.Context()); !errors.Is(err, hot) || took != nil {
+		t.Errorf("work that fails: %v, %v", took, err)
+	}
+}
+
 func TestTheSlowestPiecesAreComparedByThemselves(t *testing.T) {
 	// Of each turn's hundred, one takes longer; in one round it is the machine that was slow then.
 	turn := func(usual, slowest time.Duration) []time.Duration {
