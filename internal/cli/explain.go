@@ -16,8 +16,9 @@ import (
 // explainCommand is `kubectl firebreak explain`.
 type explainCommand struct {
 	*sources
-	output string
-	expect string
+	enforce bool
+	output  string
+	expect  string
 }
 
 func newExplainCommand(s *shared) *cobra.Command {
@@ -47,6 +48,9 @@ It says what NetworkPolicies mean, not what the network does: no packet is sent.
   # The same before anything is applied
   kubectl firebreak explain tier:shop/frontend tier:shop/database:5432 -n production -f config/samples/three-tier.yaml
 
+  # Would the payment provider still be reached if what is in Preview were enforced?
+  kubectl firebreak explain deploy/api internet:443 -n production --enforce
+
   # In CI: this must stay closed
   kubectl firebreak explain deploy/web internet:443 -n production --expect denied`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -59,6 +63,7 @@ It says what NetworkPolicies mean, not what the network does: no packet is sent.
 		RunE:              func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0], args[1]) },
 	}
 	o.addFlags(cmd)
+	cmd.Flags().BoolVar(&o.enforce, "enforce", false, "take profiles in Preview as if they were enforced")
 	addOutput(cmd, &o.output, "text", "json", "yaml")
 	addChoice(cmd, &o.expect, "expect", "", "exit with 1 unless the `answer` is this one", "allowed", "denied", "undecidable")
 	o.expect, cmd.Flag("expect").DefValue = "", ""
@@ -78,7 +83,7 @@ func (o *explainCommand) run(ctx context.Context, source, destination string) er
 	if err != nil {
 		return err
 	}
-	world, err := worldOf(r)
+	world, err := o.world(r)
 	if err != nil {
 		return err
 	}
@@ -107,14 +112,18 @@ func (o *explainCommand) reach(q explanation.Question) []string {
 	return out
 }
 
-// worldOf returns what is in force: the cluster as it is, or, with files, as it will be when the operator has done its work.
-func worldOf(r *reading) (explanation.World, error) {
-	settled := r.Offline || len(r.Objects) > 0
-	look := outlook.AsIs
+// world returns what is in force: the cluster as it is; with files, or when previews are to be enforced, as it will be when the
+// operator has done its work.
+func (o *explainCommand) world(r *reading) (explanation.World, error) {
+	cluster, look := r.Cluster(), outlook.AsIs
+	settled := r.Offline || len(r.Objects) > 0 || o.enforce
 	if settled {
 		look = outlook.Settled
 	}
-	found, err := look(r.Cluster())
+	if o.enforce {
+		cluster = outlook.Enforced(cluster)
+	}
+	found, err := look(cluster)
 	return explanation.World{Outlook: found, Partial: r.Offline || r.Partial, Settled: settled}, err
 }
 
@@ -141,7 +150,7 @@ func (o *explainCommand) complete(cmd *cobra.Command, args []string, _ string) (
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
-	world, err := worldOf(r)
+	world, err := o.world(r)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}

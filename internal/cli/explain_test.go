@@ -28,7 +28,10 @@ func TestExplainSaysWhoDecidesAndWhatToDo(t *testing.T) {
 			deploy/web kube-system/svc/kube-dns:53/udp
 			sts/postgres kube-system/svc/kube-dns:53`,
 		"preview": `staging/deploy/web staging/deploy/store
-			billing/deploy/ledger staging/deploy/store`,
+			billing/deploy/ledger staging/deploy/store
+			billing/deploy/ledger staging/deploy/store --enforce
+			tier:shop/frontend tier:shop/database -n production -f config/samples/preview.yaml -f config/samples/three-tier.yaml
+			tier:shop/frontend tier:shop/database -n production -f config/samples/preview.yaml -f config/samples/three-tier.yaml --enforce`,
 		"classes": `tier:segp.shop/api sts/postgres:metrics
 			ns/production sts/postgres:5432`,
 		"documents": `deploy/web sts/postgres:5432 -o json
