@@ -76,7 +76,7 @@ func Repeated(times int, work Work) Work {
 	}
 }
 
-// Tries is how many pieces of work each side did in all rounds.
+// Tries is how many pieces of work the bare side did in all rounds; Firebreak is given as many.
 func (c Comparison) Tries() int {
 	tries := 0
 	for _, r := range c {
