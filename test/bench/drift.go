@@ -90,7 +90,11 @@ func (b *bench) driftIn(ctx context.Context, size, times, together int) (c round
 func (r *rollOut) newDrift(ctx context.Context, times, together int) (_ *drift, err error) {
 	d := &drift{rollOut: r, times: times, together: together}
 	err = r.withOperator(ctx, func(ctx context.Context) error {
-		if _, _, err := r.create(ctx, profileName, v1alpha1.ModeEnforce); err != nil {
+		profile, _, err := r.create(ctx, profileName, v1alpha1.ModeEnforce)
+		if err != nil {
+			return err
+		}
+		if err := r.untilJudged(ctx, profile); err != nil {
 			return err
 		}
 		return d.remember(ctx)

@@ -255,6 +255,22 @@ func (r *rollOut) create(ctx context.Context, name string, mode v1alpha1.Mode) (
 	return nil, 0, fmt.Errorf("wait until profile %s is ready: %w", name, ctx.Err())
 }
 
+// untilJudged waits until a profile's status says whether its tiers are isolated, which comes after Ready: an operator that is
+// stopped before leaves something to write.
+func (r *rollOut) untilJudged(ctx context.Context, profile *v1alpha1.ClusterSegmentationProfile) error {
+	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, rolledOutWithin, true, func(ctx context.Context) (bool, error) {
+		if err := r.admin.Get(ctx, client.ObjectKeyFromObject(profile), profile); err != nil {
+			return false, err
+		}
+		isolated := meta.FindStatusCondition(profile.Status.Conditions, v1alpha1.ConditionIsolated)
+		return isolated != nil && isolated.Status != metav1.ConditionUnknown, nil
+	})
+	if err != nil {
+		return fmt.Errorf("wait until it is known whether the tiers of profile %s are isolated: %w", profile.Name, err)
+	}
+	return nil
+}
+
 // isWhole returns an error unless every policy is there.
 func (r *rollOut) isWhole(ctx context.Context) error {
 	list := &metav1.PartialObjectMetadataList{}
